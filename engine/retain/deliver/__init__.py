@@ -1,0 +1,1 @@
+"""Released effects to plugins and their results back. I/O and nothing else."""

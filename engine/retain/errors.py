@@ -1,0 +1,162 @@
+"""Every error of Retain, as one tree. Each says where, what, and what to do about it.
+
+RetainError                      exit code 2 unless a subclass says otherwise
+├── ConfigError                  retain.yaml or a secret reference cannot be used
+├── RuleError                    a rule file cannot be read, or holds problems (carries them)
+│   └── ConditionError           one condition text is wrong (carries its one problem)
+├── PluginError                  a plugin cannot be loaded, or broke its contract
+├── StoreError                   the store cannot do what was asked
+│   ├── StoreBusyError           another daemon holds the store
+│   ├── StoreFullError           no space left; nothing false was acknowledged
+│   ├── StoreUnavailableError    the database does not answer
+│   └── SchemaVersionError       the store's tables are older or newer than this program
+├── DecisionError                one event or timer cannot be decided; it is quarantined, the rest go on
+│   ├── NeedsError               a decision read a fact that its plan did not declare
+│   └── MissingInputError        a required input of an action has no value
+├── IngestError                  one message from outside is refused (carries its reason code)
+├── NotFoundError                a name on the command line or in a request names nothing (with "did you mean")
+└── DeliveryError                an action could not be carried out
+    ├── TemporaryError           worth another try, perhaps later
+    ├── PermanentError           never worth another try
+    └── InDoubtError             the other side may have acted; the action's policy decides
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retain.model import Problem
+
+
+class RetainError(Exception):
+    """Something that a person can put right.
+
+    Args:
+        what: what is wrong, in one sentence without a full stop.
+        where: a file with line and column, a rule path, an id; empty where there is no place.
+        cure: what to do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.cure = cure
+        super().__init__(self.render())
+
+    def render(self) -> str:
+        """The error as one text: where, what, and the cure on a line of its own."""
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n  help: {self.cure}" if self.cure else head
+
+
+class ConfigError(RetainError):
+    """retain.yaml or a secret reference cannot be used."""
+
+
+class RuleError(RetainError):
+    """A rule file cannot be read, or holds problems."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "", problems: Sequence[Problem] = ()) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.problems = tuple(problems)
+
+
+class ConditionError(RuleError):
+    """One condition text is wrong; `problem` says where in it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message, where=problem.place, cure=problem.help, problems=(problem,))
+        self.problem = problem
+
+
+class PluginError(RetainError):
+    """A plugin cannot be loaded, or broke its contract."""
+
+
+class StoreError(RetainError):
+    """The store cannot do what was asked."""
+
+
+class StoreBusyError(StoreError):
+    """Another daemon holds the store."""
+
+
+class StoreFullError(StoreError):
+    """No space left on the device; nothing false was acknowledged."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database does not answer."""
+
+
+class SchemaVersionError(StoreError):
+    """The store's tables are older or newer than this program."""
+
+
+class DecisionError(RetainError):
+    """One event or timer cannot be decided; it is quarantined and the rest go on."""
+
+
+class NeedsError(DecisionError):
+    """A decision read a fact that its plan did not declare."""
+
+
+class MissingInputError(DecisionError):
+    """A required input of an action has no value."""
+
+
+class IngestError(RetainError):
+    """One message from outside is refused; `reason` is the code that reports and counters use."""
+
+    def __init__(self, reason: str, what: str, *, where: str = "", cure: str = "") -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.reason = reason
+
+
+class NotFoundError(RetainError):
+    """A name names nothing; the cure holds the nearest known name."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str] = ()) -> None:
+        super().__init__(f"no {kind} is called {name!r}", cure=did_you_mean(name, known))
+
+
+class DeliveryError(RetainError):
+    """An action could not be carried out."""
+
+
+class TemporaryError(DeliveryError):
+    """Worth another try, not before `after` seconds where the other side said so."""
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "", after: float | None = None) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.after = after
+
+
+class PermanentError(DeliveryError):
+    """Never worth another try."""
+
+
+class InDoubtError(DeliveryError):
+    """The other side may have acted and did not answer; the action's policy decides."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The cure for an unknown name: the nearest known one, or the first few of them."""
+    names = sorted(set(known))
+    near = get_close_matches(name, names, 1, 0.6)
+    if not near:
+        tail = name.rsplit(".", 1)[-1]
+        near = [other for other in names if other.rsplit(".", 1)[-1] == tail][:1]
+    if near:
+        return f"did you mean {near[0]}?"
+    if not names:
+        return ""
+    more = ", …" if len(names) > 8 else ""
+    return f"known: {', '.join(names[:8])}{more}"

@@ -1,0 +1,226 @@
+"""The syntax tree of a condition: what the parser makes, the checker types, and four evaluators read.
+
+`start` and `end` are offsets in the text. `type` is set by the checker; before that it is None. The checker also
+rewrites: event names to slugs, bare names inside `where` to `RowField`, calls of plugin functions to their expression
+(inside `Expanded`), segments to `InSegment` and metrics to `MetricRef`, both with their own checked tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Literal, TypeAlias
+
+from retain.language.types import Type
+from retain.model import Millis
+
+CompareOp: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
+ArithmeticOp: TypeAlias = Literal["+", "-", "*", "/"]
+Root: TypeAlias = Literal["customer", "event", "steps", "trigger"]
+HistoryFunction: TypeAlias = Literal[
+    "count", "exists", "sum", "avg", "min", "max", "last", "first", "last_at", "first_at", "days_since", "distinct",
+    "ratio",
+]  # fmt: skip
+Call_: TypeAlias = Literal[
+    "default", "abs", "round", "least", "greatest", "age", "known_days", "days_since", "days_until"
+]
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """Any part of a condition."""
+
+    start: int
+    end: int
+    type: Type | None = field(default=None, compare=False)
+
+    def children(self) -> Iterator[Node]:
+        """The direct parts, in written order."""
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Node):
+                yield value
+            elif isinstance(value, tuple):
+                for part in value:
+                    if isinstance(part, Node):
+                        yield part
+                    elif isinstance(part, tuple):
+                        yield from (inner for inner in part if isinstance(inner, Node))
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it, parents first."""
+        yield self
+        for child in self.children():
+            yield from child.walk()
+
+
+@dataclass(slots=True, kw_only=True)
+class Literal_(Node):
+    """A number, text, duration (milliseconds), true or false, or (after `since`) an instant."""
+
+    value: int | float | str | bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Field(Node):
+    """`customer.address.city`, `event.total`, `steps.coupon.code`, `trigger.kind`; `path` is without the root."""
+
+    root: Root
+    path: str
+
+
+@dataclass(slots=True, kw_only=True)
+class RowField(Node):
+    """A bare name inside `where`: a field of the history event that is looked at."""
+
+    path: str
+
+
+@dataclass(slots=True, kw_only=True)
+class MetricRef(Node):
+    """`metrics.NAME`; `body` is the metric's own checked tree, shared by all references, evaluated once a decision."""
+
+    name: str
+    body: Node | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class InSegment(Node):
+    """`customer in segment NAME`: true or false, never unknown; `body` is the segment's own checked tree."""
+
+    name: str
+    body: Node | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Expanded(Node):
+    """A call of a plugin's function, replaced by its expression; `call` is the text as written."""
+
+    call: str
+    body: Node
+
+
+@dataclass(slots=True, kw_only=True)
+class And(Node):
+    parts: tuple[Node, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Or(Node):
+    parts: tuple[Node, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Not(Node):
+    part: Node
+
+
+@dataclass(slots=True, kw_only=True)
+class Compare(Node):
+    op: CompareOp
+    left: Node
+    right: Node
+
+
+@dataclass(slots=True, kw_only=True)
+class In(Node):
+    """`value in [a, b]`; `not in` is Not(In)."""
+
+    value: Node
+    items: tuple[Literal_, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Between(Node):
+    """Both ends included, as in SQL; with a missing end it can still be false."""
+
+    value: Node
+    low: Node
+    high: Node
+
+
+@dataclass(slots=True, kw_only=True)
+class Contains(Node):
+    """`set contains x`, `contains any of [..]`, `contains all of [..]`; `mode` "one" has exactly one item."""
+
+    value: Node
+    mode: Literal["one", "any", "all"]
+    items: tuple[Node, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class TextTest(Node):
+    op: Literal["starts", "ends"]
+    value: Node
+    part: Node
+
+
+@dataclass(slots=True, kw_only=True)
+class Missing(Node):
+    """`x is missing`: always true or false; `is present` is Not(Missing)."""
+
+    value: Node
+
+
+@dataclass(slots=True, kw_only=True)
+class Changed(Node):
+    """`customer.plan changed`: true when the event being decided changed that field."""
+
+    value: Field
+
+
+@dataclass(slots=True, kw_only=True)
+class Arithmetic(Node):
+    op: ArithmeticOp
+    left: Node
+    right: Node
+
+
+@dataclass(slots=True, kw_only=True)
+class Negate(Node):
+    value: Node
+
+
+@dataclass(slots=True, kw_only=True)
+class Case(Node):
+    """`case when C then V … else V end`; a `when` counts only if true; without `else` the value is missing."""
+
+    whens: tuple[tuple[Node, Node], ...]
+    otherwise: Node | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Call(Node):
+    """A scalar function; `days_since` here is of a customer field (of an event it is a History)."""
+
+    function: Call_
+    args: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of history counts, over occurred_at, half-open.
+
+    last: [now - near, now) · between: [now - far, now - near) · calendar_days: today and the `count` - 1 days before,
+    to now · since: [at, now) · this: from the start of the day, week (Monday), month, quarter or year, to now ·
+    start: from the start of the run, to now. Calendar bounds are local midnight in the customer's zone.
+    """
+
+    form: Literal["last", "between", "calendar_days", "since", "this", "start"]
+    near: Millis = 0  # last: the length; between: the nearer end
+    far: Millis = 0
+    count: int = 0
+    at: str = ""  # since: the date as written (YYYY-MM-DD), read at local midnight
+    unit: Literal["", "day", "week", "month", "quarter", "year"] = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class History(Node):
+    """`fn(event.field, event2 where … window)`: an aggregate over the customer's events of one type."""
+
+    function: HistoryFunction
+    event: str
+    path: str = ""  # the field aggregated; "" where the function takes none
+    event2: str = ""  # ratio only
+    where: Node | None = None
+    window: Window | None = None

@@ -1,0 +1,99 @@
+"""Rules indexed for deciding: which rules an event can concern, and which facts must be loaded for it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+
+from retain.language.condition import Needs
+from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
+from retain.language.types import Schema
+from retain.model import Millis
+from retain.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What retain.yaml sets for every rule."""
+
+    zone: tzinfo = UTC
+    max_lateness: Millis = 24 * 3_600_000
+    breaker_count: int = 0  # 0 is no site-wide breaker
+    breaker_per: Millis = 3_600_000
+    max_depth: int = 8
+    max_queue: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A `becomes` trigger of a rule, looked at when a field or event that it reads changes, and at computed instants."""
+
+    rule: Rule
+    trigger: BecomesTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A `schedule` trigger of a rule."""
+
+    rule: Rule
+    trigger: ScheduleTrigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A rule set with its indexes. `pinned` adds older revisions that waiting runs still follow."""
+
+    rules: Mapping[str, Rule]
+    ruleset: RuleSet
+    schema: Schema
+    registry: Registry
+    defaults: Defaults
+    by_event: Mapping[str, tuple[tuple[Rule, int], ...]]  # rules by id; the int is the index of the trigger
+    watches: tuple[Watch, ...]
+    watches_by_event: Mapping[str, tuple[Watch, ...]]
+    watches_by_field: Mapping[str, tuple[Watch, ...]]  # by first part of the customer field
+    schedules: tuple[Planned, ...]
+    needs: Needs
+    revisions: dict[str, Rule] = field(default_factory=dict)  # by revision hash; pinned ones are added when met
+
+
+def make_plan(ruleset: RuleSet, schema: Schema, registry: Registry, defaults: Defaults) -> Plan:
+    """Index a rule set. Rules keep the order of their ids everywhere, so that decisions do not depend on files."""
+    rules = dict(sorted(ruleset.rules.items()))
+    by_event: dict[str, list[tuple[Rule, int]]] = defaultdict(list)
+    watches: list[Watch] = []
+    schedules: list[Planned] = []
+    for rule in rules.values():
+        for index, trigger in enumerate(rule.triggers):
+            if isinstance(trigger, EventTrigger):
+                by_event[trigger.event].append((rule, index))
+            elif isinstance(trigger, BecomesTrigger):
+                watches.append(Watch(rule, trigger))
+            else:
+                schedules.append(Planned(rule, trigger))
+    return Plan(
+        rules=rules,
+        ruleset=ruleset,
+        schema=schema,
+        registry=registry,
+        defaults=defaults,
+        by_event={name: tuple(found) for name, found in by_event.items()},
+        watches=tuple(watches),
+        watches_by_event=_watches_by(watches, lambda needs: needs.events),
+        watches_by_field=_watches_by(watches, lambda needs: {name.split(".")[0] for name in needs.customer}),
+        schedules=tuple(schedules),
+        needs=Needs.union(*(rule.needs for rule in rules.values())),
+        revisions={rule.revision: rule for rule in rules.values()},
+    )
+
+
+def _watches_by(watches: Iterable[Watch], names: object) -> Mapping[str, tuple[Watch, ...]]:
+    found: dict[str, list[Watch]] = defaultdict(list)
+    assert callable(names)
+    for watch in watches:
+        for name in names(watch.trigger.condition.needs):
+            found[name].append(watch)
+    return {name: tuple(entry) for name, entry in found.items()}

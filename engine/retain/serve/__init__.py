@@ -1,0 +1,1 @@
+"""Doors, thin: HTTP, the daemon, the command line."""

@@ -1,0 +1,1 @@
+"""Everything durable. With `language/sql.py` the only room that imports SQLAlchemy."""

@@ -1,0 +1,133 @@
+"""What the store hands out and takes in: plain values, one batch at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from retain.model import DecisionRow, Effect, Event, Instant, Json, Record, Run
+
+
+@dataclass(slots=True)
+class CustomerRow:
+    """One customer as stored. `watches` is the packed state of `becomes` and of field schedules (decide/watches.py)."""
+
+    id: int
+    key: str  # stable name: "user:17", "anonymous:…", "email:…"; what hashes go by
+    fields: dict[str, Json]
+    stamps: dict[str, Instant]  # occurred_at of each field's last writer
+    first_seen: Instant
+    watches: dict[str, Json] = field(default_factory=dict)
+    recheck_at: Instant | None = None
+    merged_into: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What came of one message: its place in the order, or that it was known already."""
+
+    seq: int
+    customer: int
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The one packed row per decided event: (revision number, outcome number, clause) per rule looked at."""
+
+    event_seq: int  # negative: the derived event with that working number in the same batch
+    at: Instant
+    packed: bytes
+    changes: bytes = b""  # JSON list of [field, before, after]; empty where nothing changed
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """One customer absorbed by another: its events, identities, runs, effects, records move."""
+
+    loser: int
+    survivor: int
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRow:
+    """One answer about one purpose; the newest by `at` counts, of equal ones the withdrawal."""
+
+    customer: int
+    purpose: str
+    granted: bool
+    at: Instant
+    source: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionRow:
+    """An address that must never be written to on a channel; kept as a keyed hash once the person is erased."""
+
+    channel: str
+    address: str  # normalised: casefolded for e-mail
+    reason: str
+    at: Instant
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """All that one step of the pipeline writes, in one transaction."""
+
+    watermark: int | None = None  # every accepted event up to this seq is decided
+    customers: list[CustomerRow] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)  # derived, with negative working numbers; the store numbers them
+    runs: list[Run] = field(default_factory=list)  # inserted or replaced by id
+    effects: list[Effect] = field(default_factory=list)  # inserted or replaced by id
+    cancel_effects_of: list[tuple[str, str]] = field(default_factory=list)  # (run id, reason): its pending effects
+    summaries: list[Summary] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)  # compared by version, stored with version + 1
+    consents: list[ConsentRow] = field(default_factory=list)
+    suppressions: list[SuppressionRow] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)  # carried out before the rows above are written
+    quarantined: list[tuple[int, str]] = field(default_factory=list)  # (event seq, reason)
+    schedules: list[ScheduleRow] = field(default_factory=list)
+    watch_progress: list[WatchRow] = field(default_factory=list)
+    pauses: list[PauseRow] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not any(getattr(self, name) for name in self.__slots__ if name != "watermark") and self.watermark is None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """How far a cron trigger has been worked off."""
+
+    rule: str
+    path: str  # of the trigger
+    last_planned: Instant  # high-water mark
+    position: int = 0  # id of the last customer of the sweep in progress; 0 when none is
+    sweep_at: Instant | None = None  # the planned instant of the sweep in progress
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRow:
+    """A watch and how far its backfill has gone."""
+
+    watch: str
+    rule: str
+    since: Instant
+    position: int  # customers up to this id are looked at
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRow:
+    """What a person or a breaker has stopped. `paused` False lifts it."""
+
+    scope: Literal["all", "rule", "channel"]
+    name: str  # "" for all
+    paused: bool
+    reason: str
+    by: str
+    at: Instant
