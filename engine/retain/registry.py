@@ -133,6 +133,21 @@ class Suppress:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectResult:
+    """What became of one attempt, as the dispatcher hands it back to the pipeline."""
+
+    effect_id: str
+    status: Literal["done", "retry", "dead", "in_doubt"]
+    attempt: int = 1
+    output: Fields = field(default_factory=dict)
+    events: tuple[NewEvent, ...] = ()
+    reason: str = ""
+    retry_at: Instant | None = None  # for status "retry"
+    suppress: Suppress | None = None
+    pause_channel: str = ""  # why the whole channel must stop, e.g. the sender is blocked
+
+
 RunAction: TypeAlias = Callable[[ActionRequest], Awaitable[ActionResult]]
 ApplyAction: TypeAlias = Callable[[StoreView, Fields], StoreChanges]
 
