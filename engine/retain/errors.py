@@ -28,7 +28,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from retain.model import Problem
+    from retain.model import Problem, Suppress
 
 
 class RetainError(Exception):
@@ -132,15 +132,34 @@ class DeliveryError(RetainError):
 
 
 class TemporaryError(DeliveryError):
-    """Worth another try, not before `after` seconds where the other side said so."""
+    """Worth another try, not before `after` seconds where the other side said so.
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "", after: float | None = None) -> None:
+    Args:
+        pause_channel: why the whole channel must stop until a person looks, e.g. the sender's password is refused.
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", cure: str = "", after: float | None = None, pause_channel: str = ""
+    ) -> None:
         super().__init__(what, where=where, cure=cure)
         self.after = after
+        self.pause_channel = pause_channel
 
 
 class PermanentError(DeliveryError):
-    """Never worth another try."""
+    """Never worth another try.
+
+    Args:
+        suppress: the address that must never be written to again, where the failure says so.
+        pause_channel: why the whole channel must stop until a person looks, e.g. the sender is blocked.
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", cure: str = "", suppress: Suppress | None = None, pause_channel: str = ""
+    ) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.suppress = suppress
+        self.pause_channel = pause_channel
 
 
 class InDoubtError(DeliveryError):

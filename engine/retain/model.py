@@ -287,3 +287,12 @@ class Record:
     due_at: Instant | None = None
     fields: dict[str, Json] = field(default_factory=dict)
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppress:
+    """Attached to a `PermanentError` as `.suppress`: never write to this address on this channel again."""
+
+    channel: str
+    address: str
+    reason: str

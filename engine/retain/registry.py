@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from retain.errors import NotFoundError
-from retain.model import Fields, Instant, Json, Millis, NewEvent, Problem, Record
+from retain.model import Fields, Instant, Json, Millis, NewEvent, Problem, Record, Suppress
 
 JsonSchema: TypeAlias = Mapping[str, Json]
 InDoubtPolicy: TypeAlias = Literal["resend", "hold", "skip"]
@@ -110,7 +110,10 @@ class ActionRequest:
     event: Fields  # of the start, frozen
     steps: Fields  # outputs of earlier steps
     purpose: str  # the consent kind that was checked; "" where the channel needs none
-    config: Fields  # the plugin's section of retain.yaml, secrets resolved
+    config: Fields  # the plugin's section of retain.yaml, secrets resolved, and `project_dir`
+    trigger: Fields = field(default_factory=dict)  # what `trigger.` names in the rule
+    first_failed_at: Instant | None = None  # of an earlier attempt; retries give up by it
+    filters: Mapping[str, Callable[..., Json]] = field(default_factory=dict)  # of templates; filled in at dispatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +125,6 @@ class ActionResult:
 
     output: Fields = field(default_factory=dict)
     events: tuple[NewEvent, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppress:
-    """Attached to a `PermanentError` as `.suppress`: never write to this address on this channel again."""
-
-    channel: str
-    address: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
