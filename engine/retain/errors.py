@@ -9,6 +9,7 @@ RetainError                      exit code 2 unless a subclass says otherwise
 │   ├── StoreBusyError           another daemon holds the store
 │   ├── StoreFullError           no space left; nothing false was acknowledged
 │   ├── StoreUnavailableError    the database does not answer
+│   ├── StoreConflictError       a record was changed by somebody else since it was read; decide again
 │   └── SchemaVersionError       the store's tables are older or newer than this program
 ├── DecisionError                one event or timer cannot be decided; it is quarantined, the rest go on
 │   ├── NeedsError               a decision read a fact that its plan did not declare
@@ -94,6 +95,10 @@ class StoreFullError(StoreError):
 
 class StoreUnavailableError(StoreError):
     """The database does not answer."""
+
+
+class StoreConflictError(StoreError):
+    """A record was changed by somebody else since it was read; nothing was written, decide again from fresh facts."""
 
 
 class SchemaVersionError(StoreError):

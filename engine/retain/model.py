@@ -20,6 +20,7 @@ Json: TypeAlias = Any  # a decoded JSON value; the one place where Any is given 
 Fields: TypeAlias = Mapping[str, Json]
 Severity: TypeAlias = Literal["error", "warning"]
 Arm: TypeAlias = Literal["live", "shadow", "holdout"]
+LogKind: TypeAlias = Literal["start", "refusal", "effect", "end", "move", "look"]
 
 _NOT_WORD = re.compile(r"[\W_]+")
 
@@ -181,6 +182,7 @@ class Event:
     origin: str = ""  # the run that made it
     historical: bool = False
     merged_from: int | None = None  # an alias or identify that joins two customers: the one that is absorbed
+    cause_seq: int | None = None  # the accepted event in whose wake a derived one was decided; None for accepted ones
 
     @property
     def cause(self) -> str:
@@ -268,7 +270,7 @@ class DecisionRow:
     rule: str
     customer: int
     run: str
-    kind: Literal["start", "refusal", "effect", "end", "move", "look"]
+    kind: LogKind
     outcome: str
     path: str  # of the clause or step in the rule
     why: str = ""  # paths and codes only; values stand in `values`, which erasure can empty

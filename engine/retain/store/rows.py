@@ -19,7 +19,8 @@ class CustomerRow:
     first_seen: Instant
     watches: dict[str, Json] = field(default_factory=dict)
     recheck_at: Instant | None = None
-    merged_into: int | None = None
+    merged_into: int | None = None  # written by a Merge only
+    first_seq: int = 0  # the accepted event that made the customer: the one that fires customer_created; 0 for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """One customer absorbed by another: its events, identities, runs, effects, records move."""
+    """One customer absorbed by another: its identities, events, runs, effects, records and consents move.
+
+    The absorbed customer's own row is emptied; the survivor's merged fields stand in `Batch.customers`
+    (`retain.traits.merge_traits`, before the traits of the event that joins the two).
+    """
 
     loser: int
     survivor: int
@@ -79,6 +84,7 @@ class Batch:
     watermark: int | None = None  # every accepted event up to this seq is decided
     customers: list[CustomerRow] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)  # derived, with negative working numbers; the store numbers them
+    posted: list[Event] = field(default_factory=list)  # made for another customer: numbered, decided in their own turn
     runs: list[Run] = field(default_factory=list)  # inserted or replaced by id
     effects: list[Effect] = field(default_factory=list)  # inserted or replaced by id
     cancel_effects_of: list[tuple[str, str]] = field(default_factory=list)  # (run id, reason): its pending effects
@@ -131,3 +137,92 @@ class PauseRow:
     reason: str
     by: str
     at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class FailedEvent:
+    """A quarantined event and why it could not be decided."""
+
+    event: Event
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectRow:
+    """A message from outside that was refused, as it came."""
+
+    id: int
+    at: Instant
+    source: str
+    reason: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Something that a person or a breaker did."""
+
+    id: int
+    at: Instant
+    who: str
+    what: str
+    details: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRow:
+    """One text of a rule, numbered in the order in which it was first seen."""
+
+    number: int
+    revision: str
+    rule: str
+    source: str
+    at: Instant
+    language: int  # version of the rule language that the text is written in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleStats:
+    """What came of one rule; refusals before `if` was true stand packed in the summaries and are not counted here."""
+
+    started: dict[str, int]  # by arm
+    states: dict[str, int]  # live runs by state
+    ended: dict[str, int]  # by what ended them; `goal` is a conversion
+    sent: dict[str, int]  # by action: effects of live runs that were claimed for sending
+    refused: dict[str, int]  # by reason
+    effects: dict[str, int]  # by state
+
+    @property
+    def converted(self) -> int:
+        """Runs that reached their goal."""
+        return self.ended.get("goal", 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreCounts:
+    """What the store holds, for `status`."""
+
+    customers: int
+    events: int
+    undecided: int
+    rejects: int
+    failed: int
+    runs: dict[str, int]  # by state
+    effects: dict[str, int]  # by state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuiltCustomer:
+    """One customer as known at a past instant.
+
+    `history` holds (name, occurred_at, fields as JSON) in the order of deciding. A customer that was absorbed by then
+    does not exist and names its survivor.
+    """
+
+    id: int
+    exists: bool
+    fields: dict[str, Json] = field(default_factory=dict)
+    stamps: dict[str, Instant] = field(default_factory=dict)
+    first_seen: Instant = 0
+    history: list[tuple[str, Instant, bytes]] = field(default_factory=list)
+    merged_into: int | None = None
