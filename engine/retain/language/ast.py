@@ -1,8 +1,8 @@
 """The syntax tree of a condition: what the parser makes, the checker types, and four evaluators read.
 
-`start` and `end` are offsets in the text. `type` is set by the checker; before that it is None. The checker also
-rewrites: event names to slugs, bare names inside `where` to `RowField`, calls of plugin functions to their expression
-(inside `Expanded`), segments to `InSegment` and metrics to `MetricRef`, both with their own checked tree.
+`start` and `end` are offsets in the text. `type` is set by the checker; before that only literals have one. The checker
+also rewrites: event names to slugs, calls of plugin functions (`PluginCall`) to their expression (inside `Expanded`),
+and it gives `InSegment` and `MetricRef` their own checked tree. No `Name` or `PluginCall` is left in a checked tree.
 """
 
 from __future__ import annotations
@@ -74,6 +74,21 @@ class RowField(Node):
     """A bare name inside `where`: a field of the history event that is looked at."""
 
     path: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Name(Node):
+    """A bare name outside `where`; only in unchecked trees, for it means nothing."""
+
+    name: str
+
+
+@dataclass(slots=True, kw_only=True)
+class PluginCall(Node):
+    """A call of a function that is not built in; only in unchecked trees. Arguments are literals and bare names."""
+
+    function: str
+    args: tuple[Node, ...]
 
 
 @dataclass(slots=True, kw_only=True)

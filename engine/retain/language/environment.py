@@ -1,0 +1,46 @@
+"""What a text may name: the surroundings in which a condition or value is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from retain.language.ast import Node
+from retain.language.types import Schema, Type
+from retain.model import Json
+from retain.registry import Function
+
+ALL_ROOTS: frozenset[str] = frozenset({"customer", "event", "steps", "trigger", "metrics"})
+TRIGGER: Mapping[str, Type] = {
+    "kind": Type("text", enum=("event", "becomes", "schedule")),
+    "planned_at": Type("instant", nullable=True),
+    "name": Type("text", nullable=True),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Schema, names and roots that a text may use; callers vary it with `dataclasses.replace`.
+
+    Args:
+        events: the event types that `event.` can be; a field must be usable for every one of them. None: there is no
+            event (segments, `becomes`, schedules). An empty text among them stands for a trigger without an event.
+        roots: which of customer, event, steps, trigger, metrics may be used. Without customer there is no history either.
+        steps: by step id, the typed outputs.
+        segments: checked conditions by name.
+        metrics: checked values by name.
+        named: what rule files define for functions of plugins: `tiers`, `teams`.
+        has_start: whether there is a run, so that `since start` means something.
+        guards: what conditions joined to this one by `and` already test for missing (see `lint.guards_of`).
+    """
+
+    schema: Schema = field(default_factory=Schema)
+    events: tuple[str, ...] | None = None
+    roots: frozenset[str] = ALL_ROOTS
+    steps: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    segments: Mapping[str, Node] = field(default_factory=dict)
+    metrics: Mapping[str, Node] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    named: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    has_start: bool = False
+    guards: frozenset[str] = frozenset()
