@@ -65,10 +65,11 @@ class Calendar:
         while idle < _PATIENCE:
             idle += 1
             for opens, closes in self._spans_of(day):
-                if end is not None and opens >= end:
+                begin = max(opens, reach)
+                if end is not None and begin >= end:
                     return
-                if closes > max(reach, opens):
-                    yield max(opens, reach), closes
+                if closes > begin:
+                    yield begin, closes
                     reach, idle = closes, 0
             if end is not None and local_date(end, self.zone) < day:
                 return
