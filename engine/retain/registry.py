@@ -224,13 +224,18 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordKind:
-    """A kind of the core's `records` table. `shared` records are read by decisions about any customer."""
+    """A kind of the core's `records` table. `shared` records are read by decisions about any customer.
+
+    `closed_by` maps an event's name to its field that holds a record's id: when that event is decided, the record takes
+    the last of `states`, whoever sent the event.
+    """
 
     name: str
     summary: str
     schema: JsonSchema
     states: tuple[str, ...] = ("open", "closed")
     shared: bool = False
+    closed_by: Mapping[str, str] = field(default_factory=dict)
     plugin: str = ""
 
 
