@@ -22,6 +22,8 @@ _PRIORITY: JsonSchema = {"enum": ["low", "normal", "high"], "description": "norm
 def create(view: StoreView, inputs: Fields) -> StoreChanges:
     """Put a to-do on somebody's list; the same step of the same run makes it once."""
     task_id = digest("task", view.run, view.step)
+    if (known := view.record("task", task_id)) is not None:
+        return StoreChanges(output={"task_id": task_id, **_due(known.due_at)})
     due_at = _due_at(view, inputs)
     told = {"task_id": task_id, "title": inputs["title"]}
     told |= {name: inputs[name] for name in ("assignee", "priority") if inputs.get(name)}
@@ -34,11 +36,10 @@ def create(view: StoreView, inputs: Fields) -> StoreChanges:
         due_at=due_at,
         fields={name: inputs[name] for name in ("title", "priority") if inputs.get(name)},
     )
-    due: Fields = {} if due_at is None else {"due_at": format_instant(due_at)}
     return StoreChanges(
-        output={"task_id": task_id, **due},
+        output={"task_id": task_id, **_due(due_at)},
         records=(task,),
-        events=(NewEvent(name="task_created", fields={**told, **due}),),
+        events=(NewEvent(name="task_created", fields={**told, **_due(due_at)}),),
     )
 
 
@@ -57,6 +58,10 @@ def close(view: StoreView, inputs: Fields) -> StoreChanges:
         records=(replace(task, state="closed", fields={**task.fields, "outcome": outcome}),),
         events=(NewEvent(name="task_closed", fields={"task_id": task.id, "outcome": outcome}, customer=task.customer),),
     )
+
+
+def _due(at: Instant | None) -> Fields:
+    return {} if at is None else {"due_at": format_instant(at)}
 
 
 def _due_at(view: StoreView, inputs: Fields) -> Instant | None:
