@@ -1,6 +1,6 @@
 """The form of a message template file: header lines, an empty line, the text. Read here, rendered by plugins.
 
-`retain check` looks at the fields that a template uses, a message plugin renders it; both take it apart with this module.
+`retain check` looks at the fields that a template uses, a message plugin renders it; both read it with this module.
 """
 
 from __future__ import annotations

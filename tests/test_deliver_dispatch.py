@@ -1,0 +1,288 @@
+"""Claimed effects go out to their plugins and come back as results; no plugin can hold up another."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+import pytest
+
+from deliver_help import NOW, dispatching, outside, registry, request
+from retain.clock import FixedClock
+from retain.deliver.dispatch import MOST_DETACHED, Dispatcher
+from retain.errors import InDoubtError, PermanentError, TemporaryError
+from retain.model import NewEvent, Suppress
+from retain.registry import ActionRequest, ActionResult, EffectResult, Retry
+
+
+async def quick(request: ActionRequest) -> ActionResult:
+    return ActionResult(output={"id": request.effect_id}, events=(NewEvent(name="Thing Done"),))
+
+
+async def block(request: ActionRequest) -> ActionResult:
+    time.sleep(0.7)
+    return ActionResult()
+
+
+async def linger(request: ActionRequest) -> ActionResult:
+    await asyncio.sleep(60)
+    return ActionResult()
+
+
+async def stubborn(request: ActionRequest) -> ActionResult:
+    end = time.monotonic() + 0.6
+    while time.monotonic() < end:
+        try:
+            await asyncio.sleep(0.05)
+        except asyncio.CancelledError:
+            continue
+    return ActionResult()
+
+
+async def result_of(run, **values) -> EffectResult:
+    """What one attempt of an action with this body comes to."""
+    attempt = {key: values.pop(key) for key in ("attempt", "first_failed_at", "config") if key in values}
+    async with dispatching(outside("shop.do", run, **values)) as (dispatcher, results):
+        dispatcher.submit(request("shop.do", **attempt))
+        (result,) = await results.wait_for("run1:1")
+        return result
+
+
+def raising(error: BaseException):
+    async def run(request: ActionRequest) -> ActionResult:
+        raise error
+
+    return run
+
+
+def returning(value: object):
+    async def run(request: ActionRequest) -> ActionResult:
+        return value  # type: ignore[return-value]
+
+    return run
+
+
+async def test_what_an_action_returns_is_the_result_and_its_events_have_the_one_form() -> None:
+    result = await result_of(quick)
+    assert (result.status, result.output, result.attempt) == ("done", {"id": "run1:1"}, 1)
+    assert [event.name for event in result.events] == ["thing_done"]
+
+
+async def test_a_temporary_error_is_tried_again_later() -> None:
+    result = await result_of(raising(TemporaryError("busy")), retry=Retry(first_s=10))
+    assert (result.status, result.reason) == ("retry", "busy")
+    assert NOW + 5_000 <= result.retry_at <= NOW + 10_000
+
+
+async def test_a_temporary_error_waits_as_long_as_the_other_side_asked_for() -> None:
+    result = await result_of(raising(TemporaryError("busy", after=300)))
+    assert NOW + 300_000 <= result.retry_at <= NOW + 330_000
+
+
+async def test_a_temporary_error_is_a_dead_letter_after_the_time_to_give_up() -> None:
+    result = await result_of(raising(TemporaryError("busy")), attempt=40, first_failed_at=NOW - 73 * 3_600_000)
+    assert (result.status, result.reason) == ("dead", "busy; given up after 40 attempts")
+
+
+async def test_a_permanent_error_is_a_dead_letter_and_carries_what_to_suppress_or_to_pause() -> None:
+    suppress = Suppress(channel="email", address="a@b.test", reason="5.1.1")
+    result = await result_of(raising(PermanentError("no such person", suppress=suppress, pause_channel="blocked")))
+    assert (result.status, result.suppress, result.pause_channel) == ("dead", suppress, "blocked")
+
+
+async def test_an_error_in_doubt_is_in_doubt() -> None:
+    assert (await result_of(raising(InDoubtError("no answer")))).status == "in_doubt"
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), SystemExit(1), asyncio.CancelledError(), RecursionError()])
+async def test_any_other_exception_is_tried_three_times_and_names_the_plugin(error: BaseException) -> None:
+    first, third = await result_of(raising(error)), await result_of(raising(error), attempt=3)
+    assert first.status == "retry"
+    assert third.status == "dead"
+    assert third.reason.startswith(f"plugin shop raised {type(error).__name__}")
+
+
+async def test_no_reason_shows_a_secret() -> None:
+    config = {"accounts": {"main": {"password": "hunter2hunter2"}}, "secrets": {"a": ["whsec_abcdef"]}}
+    result = await result_of(raising(ValueError("bad hunter2hunter2 or whsec_abcdef")), config=config)
+    assert result.reason == "plugin shop raised ValueError: bad *** or ***"
+
+
+@pytest.mark.parametrize(
+    "junk", [None, {"id": 1}, ActionResult(output={"at": object()}), ActionResult(output={"n": float("nan")})]
+)
+async def test_an_action_that_returns_junk_is_a_dead_letter(junk: object) -> None:
+    result = await result_of(returning(junk))
+    assert result.status == "dead"
+    assert result.reason.startswith("plugin shop returned")
+
+
+async def test_a_timeout_is_in_doubt_unless_the_receiver_knows_the_id_again() -> None:
+    once = await result_of(linger, timeout_s=0.05)
+    again = await result_of(linger, timeout_s=0.05, idempotent=True)
+    assert (once.status, again.status) == ("in_doubt", "retry")
+    assert once.reason == "plugin shop: shop.do took longer than 0.05 s"
+
+
+async def test_an_action_that_ignores_cancellation_is_detached_and_counted_until_it_ends() -> None:
+    async with dispatching(outside("shop.do", stubborn, timeout_s=0.1)) as (dispatcher, results):
+        dispatcher.submit(request("shop.do"))
+        (result,) = await results.wait_for("run1:1", timeout=0.5)
+        assert result.status == "in_doubt"
+        assert dispatcher.detached == {"shop": 1}
+        await asyncio.sleep(0.6)
+        assert dispatcher.detached == {}
+
+
+async def test_a_blocked_plugin_delays_no_other_plugin() -> None:
+    async def timed(request: ActionRequest) -> ActionResult:
+        await asyncio.sleep(0.1)
+        return ActionResult()
+
+    async with dispatching(outside("bad.do", block, timeout_s=0.2), outside("good.do", timed)) as (dispatcher, results):
+        began = time.monotonic()
+        for number in range(8):
+            dispatcher.submit(request("bad.do", f"bad:{number}"))
+            dispatcher.submit(request("good.do", f"good:{number}"))
+        await results.wait_for(*(f"good:{number}" for number in range(8)))
+        assert time.monotonic() - began < 0.2, "twice the normal time"
+        bad = await results.wait_for(*(f"bad:{number}" for number in range(8)))
+        assert bad[0].status == "in_doubt"
+        assert {result.status for result in bad[1:]} == {"retry"}, "those behind the blocked one were never called"
+
+
+async def test_a_plugin_that_blocked_gets_a_new_thread_and_works_again() -> None:
+    async with dispatching(outside("bad.do", block, timeout_s=0.1), outside("bad.well", quick)) as (
+        dispatcher,
+        results,
+    ):
+        dispatcher.submit(request("bad.do", "bad:1"))
+        await results.wait_for("bad:1")
+        await asyncio.sleep(0.15)
+        dispatcher.submit(request("bad.well", "well:1"))
+        (well,) = await results.wait_for("well:1", timeout=0.2)
+        assert well.status == "done"
+
+
+async def test_a_plugin_with_too_many_attempts_that_do_not_end_gets_no_new_work() -> None:
+    async with dispatching(outside("bad.do", stubborn, timeout_s=0.02), outside("good.do", quick)) as (
+        dispatcher,
+        results,
+    ):
+        ids = [f"bad:{number}" for number in range(MOST_DETACHED)]
+        for effect_id in ids:
+            dispatcher.submit(request("bad.do", effect_id))
+        await results.wait_for(*ids)
+        assert dispatcher.free_slots()["bad.do"] == 0
+        assert dispatcher.free_slots()["good.do"] == 8
+        await asyncio.sleep(0.7)
+        assert dispatcher.free_slots()["bad.do"] == 8
+
+
+async def test_free_slots_follow_the_limits_of_action_plugin_and_all() -> None:
+    actions = (outside("a.one", linger, concurrency=2), outside("a.two", linger), outside("b.one", linger))
+    async with dispatching(*actions, max_concurrency=6) as (dispatcher, _):
+        assert dispatcher.free_slots() == {"a.one": 2, "a.two": 3, "b.one": 3}
+        dispatcher.submit(request("a.one", "1"))
+        dispatcher.submit(request("a.two", "2"))
+        assert dispatcher.free_slots() == {"a.one": 1, "a.two": 1, "b.one": 3}
+        assert (dispatcher.total, dispatcher.in_flight) == (4, 2)
+
+
+async def test_no_action_runs_more_often_at_once_than_it_says() -> None:
+    running, most = 0, 0
+
+    async def counted(request: ActionRequest) -> ActionResult:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        return ActionResult()
+
+    async with dispatching(outside("shop.do", counted, concurrency=3)) as (dispatcher, results):
+        ids = [f"e:{number}" for number in range(20)]
+        for effect_id in ids:
+            dispatcher.submit(request("shop.do", effect_id))
+        await results.wait_for(*ids)
+        assert most == 3
+
+
+async def test_results_come_in_batches_and_none_is_lost_while_they_cannot_be_taken() -> None:
+    taken: list[str] = []
+    refusals = iter([True, True])
+
+    async def take(batch: list[EffectResult]) -> None:
+        if next(refusals, False):
+            raise OSError("disk full")
+        taken.extend(result.effect_id for result in batch)
+
+    dispatcher = Dispatcher(registry(outside("shop.do", quick)), take, clock=FixedClock(NOW))
+    for number in range(50):
+        dispatcher.submit(request("shop.do", f"e:{number}"))
+    async with asyncio.timeout(5):
+        while len(taken) < 50:
+            await asyncio.sleep(0.01)
+    assert sorted(taken) == sorted(f"e:{number}" for number in range(50))
+    await dispatcher.stop(1)
+
+
+async def test_an_effect_whose_plugin_is_gone_waits_for_it() -> None:
+    async with dispatching(outside("shop.do", quick)) as (dispatcher, results):
+        dispatcher.submit(request("shop.dot"))
+        (result,) = await results.wait_for("run1:1")
+    assert result.status == "retry"
+    assert "did you mean shop.do?" in result.reason
+
+
+async def test_stopping_lets_what_is_under_way_end_and_hands_back_what_has_not_begun() -> None:
+    async def short(request: ActionRequest) -> ActionResult:
+        await asyncio.sleep(0.1)
+        return ActionResult()
+
+    async with dispatching(outside("shop.do", short, concurrency=1)) as (dispatcher, results):
+        for effect_id in ("first", "second"):
+            dispatcher.submit(request("shop.do", effect_id))
+        await asyncio.sleep(0.02)
+        assert await dispatcher.stop(2) == 0
+        first, second = results.by_id["first"], results.by_id["second"]
+    assert first.status == "done"
+    assert (second.status, second.attempt, second.retry_at) == ("retry", 0, NOW)
+
+
+@pytest.mark.parametrize("body", [linger, stubborn, block])
+async def test_stopping_takes_no_longer_than_its_limit_and_leaves_the_rest_as_sending(body) -> None:
+    async with dispatching(outside("bad.do", body, timeout_s=60), outside("good.do", quick)) as (dispatcher, results):
+        dispatcher.submit(request("bad.do", "bad"))
+        dispatcher.submit(request("good.do", "good"))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        assert await dispatcher.stop(0.4) == 1
+        assert time.monotonic() - began < 0.5
+        assert set(results.by_id) == {"good"}
+
+
+async def test_the_end_of_the_process_waits_for_no_blocked_plugin() -> None:
+    program = """
+import asyncio, time
+from deliver_help import Results, outside, registry, request
+from retain.clock import SystemClock
+from retain.deliver.dispatch import Dispatcher
+async def block(request): time.sleep(60)
+async def in_thread(request): await asyncio.to_thread(time.sleep, 60)
+async def main():
+    actions = registry(outside("a.do", block, timeout_s=60), outside("b.do", in_thread, timeout_s=60))
+    dispatcher = Dispatcher(actions, Results().take, clock=SystemClock())
+    dispatcher.submit(request("a.do", "1"))
+    dispatcher.submit(request("b.do", "2"))
+    await asyncio.sleep(0.1)
+    print(await dispatcher.stop(0.3))
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, cwd="tests", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(10):
+        output, _ = await process.communicate()
+    assert (output.split()[-1], process.returncode) == (b"2", 0)
