@@ -1,11 +1,12 @@
 """Instants and zones written as people read them, for the tests of time."""
 
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
 from retain.instants import HOUR, format_instant, parse_duration, parse_instant
+from retain.language.zones import local_time
 from retain.model import Instant
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -39,6 +40,11 @@ def lasting(text: str) -> int:
     found = parse_duration(text)
     assert found is not None, text
     return found
+
+
+def ends_a_gap(instant: Instant, zone: tzinfo) -> bool:
+    """Whether clocks were put forward at this very instant."""
+    return local_time(instant, zone) - local_time(instant - 1, zone) > timedelta(milliseconds=1)
 
 
 CLOCK_CHANGES = (
