@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from retain.language.condition import Needs
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
 from retain.language.types import Schema
-from retain.model import Millis
+from retain.model import Millis, digest
 from retain.registry import Registry
 
 
@@ -33,6 +33,11 @@ class Watch:
     rule: Rule
     trigger: BecomesTrigger
 
+    @property
+    def id(self) -> str:
+        """The identity of its state, the same as long as the condition means the same."""
+        return self.trigger.watch
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -40,6 +45,18 @@ class Planned:
 
     rule: Rule
     trigger: ScheduleTrigger
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether each customer has a planned instant of its own: by a date field, or by cron in the customer's zone."""
+        return self.trigger.field_schedule is not None or bool(self.trigger.timezone_field)
+
+    @property
+    def id(self) -> str:
+        """The identity of its state; a new text of the schedule is a new state."""
+        trigger = self.trigger
+        text = f"{trigger.cron}|{trigger.field_schedule}|{trigger.timezone}|{trigger.timezone_field}"
+        return "s" + digest(self.rule.was or self.rule.id, trigger.path, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +72,9 @@ class Plan:
     watches: tuple[Watch, ...]
     watches_by_event: Mapping[str, tuple[Watch, ...]]
     watches_by_field: Mapping[str, tuple[Watch, ...]]  # by first part of the customer field
-    schedules: tuple[Planned, ...]
+    personal_schedules: tuple[Planned, ...]  # by each customer's own dates or zone
+    crons: tuple[Planned, ...]  # at one instant for everybody
+    state_ids: frozenset[str]  # of all watches and personal schedules
     needs: Needs
     revisions: dict[str, Rule] = field(default_factory=dict)  # by revision hash; pinned ones are added when met
 
@@ -84,15 +103,20 @@ def make_plan(ruleset: RuleSet, schema: Schema, registry: Registry, defaults: De
         watches=tuple(watches),
         watches_by_event=_watches_by(watches, lambda needs: needs.events),
         watches_by_field=_watches_by(watches, lambda needs: {name.split(".")[0] for name in needs.customer}),
-        schedules=tuple(schedules),
+        personal_schedules=tuple(planned for planned in schedules if planned.is_personal),
+        crons=tuple(planned for planned in schedules if not planned.is_personal),
+        state_ids=frozenset(
+            [watch.id for watch in watches] + [planned.id for planned in schedules if planned.is_personal]
+        ),
         needs=Needs.union(*(rule.needs for rule in rules.values())),
         revisions={rule.revision: rule for rule in rules.values()},
     )
 
 
-def _watches_by(watches: Iterable[Watch], names: object) -> Mapping[str, tuple[Watch, ...]]:
+def _watches_by(
+    watches: Iterable[Watch], names: Callable[[Needs], Iterable[str]]
+) -> Mapping[str, tuple[Watch, ...]]:
     found: dict[str, list[Watch]] = defaultdict(list)
-    assert callable(names)
     for watch in watches:
         for name in names(watch.trigger.condition.needs):
             found[name].append(watch)

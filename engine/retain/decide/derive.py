@@ -1,0 +1,96 @@
+"""Events that decisions make: `emit`, changes of fields, what actions and results report.
+
+They are decided directly after the decision that made them, in the order made, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.model import Change, DecisionRow, Event, Json, MessageKind, NewEvent, Outcome, Run, slug
+from retain.traits import apply_traits
+
+
+def derive(facts: Facts, customer: CustomerFacts, new: NewEvent, moment: Moment, origin: str, number: int) -> Event | None:
+    """Queue an event of the same customer; a chain that has grown too long is cut and recorded.
+
+    Args:
+        origin: the run, effect or command that makes it; with `number` its identity in every store.
+    """
+    depth = moment.depth + 1
+    name = slug(new.name)
+    if depth > facts.plan.defaults.max_depth:
+        facts.changes.decisions.append(
+            DecisionRow(
+                at=moment.at,
+                event_seq=moment.seq,
+                rule="",
+                customer=customer.id,
+                run=origin,
+                kind="refusal",
+                outcome=Outcome.CHAIN.value,
+                path=name,
+                why=f"a chain of {depth - 1} events that rules cause was cut before {name}",
+            )
+        )
+        return None
+    event = Event(
+        seq=facts.number_event(),
+        customer=customer.id,
+        kind=new.kind,
+        name=name,
+        fields=new.fields,
+        occurred_at=moment.at,
+        received_at=moment.at,
+        source="retain",
+        message_id=f"{origin}.{number}",
+        depth=depth,
+        origin=origin,
+    )
+    facts.changes.events.append(event)
+    facts.derived.append(event)
+    return event
+
+
+def derive_from_run(facts: Facts, run: Run, customer: CustomerFacts, new: NewEvent, moment: Moment) -> Event | None:
+    """An event that a run makes; a shadow run only records it."""
+    made = run.context.get("made", 0)
+    run.context["made"] = made + 1
+    if run.arm != "live":
+        facts.changes.decisions.append(
+            DecisionRow(
+                at=moment.at,
+                event_seq=moment.seq,
+                rule=run.rule,
+                customer=customer.id,
+                run=run.id,
+                kind="effect",
+                outcome="shadow",
+                path=run.step,
+                why=f"emit {new.name}",
+            )
+        )
+        return None
+    return derive(facts, customer, new, moment, run.id, made)
+
+
+def set_fields(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str, Json], moment: Moment) -> None:
+    """New values of customer fields: in a shadow run only in its own overlay, else as an event of its own."""
+    if not fields:
+        return
+    if run.arm != "live":
+        run.context["overlay"] = {**run.context.get("overlay", {}), **fields}
+        return
+    changes = apply_traits(customer.fields, customer.stamps, fields, moment.at)
+    if not changes:
+        return
+    # The values count at once, for the steps after this one; the event that tells of them is decided directly after.
+    facts.save_customer(customer)
+    new = NewEvent(name="customer_updated", fields=fields, kind=MessageKind.SET)
+    event = derive_from_run(facts, run, customer, new, moment)
+    if event is not None:
+        facts.applied[event.seq] = changes
+
+
+def names_of(changes: list[Change]) -> frozenset[str]:
+    """The fields that changed."""
+    return frozenset(change.field for change in changes)

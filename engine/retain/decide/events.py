@@ -1,0 +1,212 @@
+"""One event decided: what it changes, which runs it wakes or ends, which rules it starts, and what follows from that.
+
+Per event: first the waiting runs, oldest first, each against goal, exit_when and wait_for in that order; then starts,
+rules by id; then the events that all of this made, in the order made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from retain.decide.advance import finish_run, met
+from retain.decide.awaited import event_matches, level_holds, matches, name_of
+from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.judge import Occasion
+from retain.decide.merge import merge_customers
+from retain.decide.planned import plan_customer
+from retain.decide.scopes import event_scope
+from retain.decide.starts import Outcomes, candidates_of, start_rules
+from retain.decide.steps import step_index
+from retain.decide.watches import Edge, look, touched
+from retain.language.rules import EventTrigger, Rule, WaitForStep
+from retain.language.schedules import zone_of
+from retain.model import Change, Event, Json, MessageKind, Run, RunState
+from retain.traits import apply_traits, traits_of
+
+CREATED = "customer_created"
+UPDATED = "customer_updated"
+
+
+def decide_event(facts: Facts, event: Event) -> None:
+    """Decide one accepted event and everything that follows from it at once."""
+    _decide_one(facts, event)
+    drain(facts)
+
+
+def drain(facts: Facts) -> None:
+    """Decide the events that decisions have made, in the order made, until none is left."""
+    while facts.derived:
+        _decide_one(facts, facts.derived.popleft())
+
+
+def _decide_one(facts: Facts, event: Event) -> None:
+    customer = facts.customer(event.customer)
+    moment = Moment.of_event(event)
+    outcomes: Outcomes = []
+    if event.merged_from is not None:
+        merge_customers(facts, event.merged_from, customer, moment)
+    is_new = event.seq == customer.first_seq
+    changes = _apply(facts, customer, event)
+    changed = frozenset(change.field for change in changes)
+    seen = event
+    if event.name == UPDATED:
+        seen = replace(event, fields={"changed": sorted(changed)})
+    if event.name != UPDATED or changed or is_new:
+        _wake_runs(facts, customer, seen, moment)
+        _start(facts, customer, seen, changed, is_new, moment, outcomes)
+    if is_new:
+        created = replace(event, name=CREATED, kind=MessageKind.TRACK, message_id=f"{event.message_id}:created")
+        _wake_runs(facts, customer, created, moment)
+        _start_by_event(facts, customer, created, frozenset(), [], moment, outcomes)
+    facts.changes.summaries.append((event.seq, moment.at, outcomes, changes))
+
+
+def _apply(facts: Facts, customer: CustomerFacts, event: Event) -> list[Change]:
+    """Let the event count: in the fields, the consents, the records and the history of its customer."""
+    customer.metrics.clear()
+    customer.history.add(event.name, event.occurred_at, event.fields)
+    changes = facts.applied.pop(event.seq, None)
+    if changes is None:
+        traits = traits_of(event.kind, event.fields)
+        changes = apply_traits(customer.fields, customer.stamps, traits, event.occurred_at) if traits else []
+    if changes:
+        facts.save_customer(customer)
+        changed = frozenset(change.field for change in changes)
+        if "timezone" in changed:
+            customer.zone = zone_of(customer.fields, facts.plan.defaults.zone)
+        if facts.plan.personal_schedules and not customer.is_new:
+            plan_customer(facts, customer, changed, Moment.of_event(event))
+    if customer.is_new and facts.plan.personal_schedules:
+        plan_customer(facts, customer, None, Moment.of_event(event))
+    if event.kind is MessageKind.CONSENT or event.name == "unsubscribed":
+        _consent(facts, customer, event)
+    elif isinstance(event.fields.get("consent"), dict) and event.kind in (MessageKind.IDENTIFY, MessageKind.SET):
+        for purpose, granted in sorted(event.fields["consent"].items()):
+            if isinstance(granted, bool):
+                _answer(facts, customer, event, purpose, granted)
+    _close_records(facts, customer, event)
+    return changes
+
+
+def _consent(facts: Facts, customer: CustomerFacts, event: Event) -> None:
+    """A consent event grants or withdraws one purpose; `unsubscribed` withdraws its purpose, or all of its channel."""
+    purpose = event.fields.get("purpose")
+    granted = event.fields.get("granted") is True and event.kind is MessageKind.CONSENT
+    if isinstance(purpose, str) and purpose:
+        purposes = [purpose]
+    else:
+        channel = event.fields.get("channel", "email")
+        purposes = [policy.consent for policy in facts.plan.ruleset.policies.values() if policy.channel == channel]
+    for name in sorted({purpose for purpose in purposes if purpose}):
+        _answer(facts, customer, event, name, granted)
+
+
+def _answer(facts: Facts, customer: CustomerFacts, event: Event, purpose: str, granted: bool) -> None:
+    customer.consents[purpose] = granted
+    facts.changes.consents.append((customer.id, purpose, granted, event.occurred_at, event.source))
+
+
+def _close_records(facts: Facts, customer: CustomerFacts, event: Event) -> None:
+    """An event such as `task_closed` from outside closes the record that it names."""
+    for kind in facts.plan.registry.record_kinds.values():
+        if kind.closed_by != event.name or not kind.closed_by_field:
+            continue
+        record = facts.records.get(kind.name, str(event.fields.get(kind.closed_by_field, "")))
+        if record is not None and record.state != kind.states[-1]:
+            fields = {**record.fields, **{key: value for key, value in event.fields.items() if key != "state"}}
+            facts.records.put(replace(record, state=kind.states[-1], fields=fields))
+
+
+def _wake_runs(facts: Facts, customer: CustomerFacts, event: Event, moment: Moment) -> None:
+    for run in customer.live_runs():
+        if run.id in facts.changes.runs and run.state is RunState.ENDED:
+            continue
+        _meet(facts, customer, run, facts.rule_of(run), event, moment)
+
+
+def _meet(facts: Facts, customer: CustomerFacts, run: Run, rule: Rule, event: Event, moment: Moment) -> None:
+    """One run meets one event: the first of goal, exit_when and wait_for that matches wins."""
+    goal = rule.goal
+    within = run.goal_until is None or moment.at <= run.goal_until
+    if goal is not None and within and matches(goal.trigger, run, customer, event, moment):
+        finish_run(facts, run, customer, "goal", moment, goal.trigger.path)
+        return
+    if run.state is RunState.WATCHED:
+        return
+    for trigger in rule.exit_when:
+        if matches(trigger, run, customer, event, moment):
+            finish_run(facts, run, customer, name_of(trigger), moment, trigger.path)
+            return
+    for step in _awaiting(run, rule):
+        trigger = step.trigger
+        at_it = run.state is RunState.WAITING_FOR and run.step == step.path
+        if isinstance(trigger, EventTrigger):
+            if not event_matches(trigger, run, customer, event, moment):
+                continue
+            if not at_it:
+                run.context.setdefault("early", {}).setdefault(step.path, dict(event.fields))
+                facts.save(run)
+                continue
+        elif not at_it or not level_holds(trigger, run, customer, moment):
+            continue
+        met(facts, run, customer, dict(event.fields), moment)
+        return
+
+
+def _awaiting(run: Run, rule: Rule) -> list[WaitForStep]:
+    """The wait_for steps that an event can already answer.
+
+    The one the run stands at; the one after an action whose result is still out, because events count from the
+    instant at which the step before was decided; and every one that says `since: start`.
+    """
+    index = step_index(rule)
+    found = []
+    here = index.get(run.step)
+    for path, stop in index.items():
+        if not isinstance(stop.step, WaitForStep):
+            continue
+        acting = run.state is RunState.ACTING and here is not None and here.after == path
+        if path == run.step or acting or (stop.step.since == "start" and run.state is not RunState.QUEUED):
+            found.append(stop.step)
+    return found
+
+
+def _start(
+    facts: Facts,
+    customer: CustomerFacts,
+    event: Event,
+    changed: frozenset[str],
+    is_new: bool,
+    moment: Moment,
+    outcomes: Outcomes,
+) -> None:
+    edges: list[Edge] = []
+    if facts.plan.watches:
+        silent = _is_late(facts, event)
+        for watch in touched(facts, event.name, changed, is_new):
+            edge = look(facts, customer, watch, moment, silent=silent)
+            if edge is not None:
+                edges.append(edge)
+    _start_by_event(facts, customer, event, changed, edges, moment, outcomes)
+
+
+def _start_by_event(
+    facts: Facts,
+    customer: CustomerFacts,
+    event: Event,
+    changed: frozenset[str],
+    edges: list[Edge],
+    moment: Moment,
+    outcomes: Outcomes,
+) -> None:
+    by_event = facts.plan.by_event.get(event.name, ())
+    if not by_event and not edges:
+        return
+    trigger: dict[str, Json] = {"kind": "event", "name": event.name, "planned_at": event.occurred_at}
+    occasion = Occasion(event.cause, trigger, event, _is_late(facts, event))
+    scope = event_scope(customer, moment, event.fields, changed)
+    start_rules(facts, customer, candidates_of(by_event, occasion, edges), scope, moment, outcomes)
+
+
+def _is_late(facts: Facts, event: Event) -> bool:
+    return event.historical or event.received_at - event.occurred_at > facts.plan.defaults.max_lateness

@@ -1,0 +1,185 @@
+"""May this rule start for this customer and cause? The checks in their one order, without changing anything.
+
+status → trigger → lateness → key → if → already exited → at_most → mode → holdout → breaker → start
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from retain.decide.awaited import as_key, level_holds, lookup
+from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.language.rules import BecomesTrigger, EventTrigger, Rule
+from retain.language.scope import Scope
+from retain.model import Arm, Event, Fields, Instant, Json, Outcome, Run, RunState, digest, share
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What may start a rule: an event, an edge, or a planned instant.
+
+    Args:
+        cause: its identity; one cause never starts a rule twice for one key.
+        trigger: what `trigger.` gives in the rule's expressions.
+        late: whether it is too old to start anything.
+    """
+
+    cause: str
+    trigger: dict[str, Json]
+    event: Event | None = None
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the checks say: the outcome, the place in the rule that decided it, and what a start needs to know."""
+
+    outcome: Outcome
+    path: str = ""
+    clause: int = -1  # index in the rule's `if`, for the packed summary
+    key: str = ""
+    arm: Arm = "live"
+    why: str = ""
+    replaces: tuple[Run, ...] = field(default=())  # runs that `restart` ends
+
+
+def judge(
+    facts: Facts, customer: CustomerFacts, rule: Rule, index: int, occasion: Occasion, scope: Scope, moment: Moment
+) -> Verdict:
+    """The verdict on one trigger of one rule; pure.
+
+    Args:
+        index: of the trigger in the rule.
+        scope: of the event, shared by all rules that look at it.
+    """
+    if rule.status == "off":
+        return Verdict(Outcome.OFF, "status")
+    trigger = rule.triggers[index]
+    if isinstance(trigger, EventTrigger) and trigger.condition is not None and not trigger.condition.is_true(scope):
+        return Verdict(Outcome.TRIGGER, f"{trigger.path}.if")
+    if occasion.late:
+        return Verdict(Outcome.LATE, trigger.path)
+    key = _key(rule, customer, occasion.event)
+    if key is None:
+        return Verdict(Outcome.KEY_MISSING, "runs.per")
+    if rule.condition is not None:
+        failing = rule.condition.first_failing(scope)
+        if failing >= 0:
+            return Verdict(Outcome.CONDITION, rule.condition.clauses[failing].path, clause=failing, key=key)
+    return _after_condition(facts, customer, rule, occasion, key, moment)
+
+
+def _after_condition(
+    facts: Facts, customer: CustomerFacts, rule: Rule, occasion: Occasion, key: str, moment: Moment
+) -> Verdict:
+    would_be = _would_be(rule, customer, key, occasion, moment)
+    for trigger in (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ())):
+        if isinstance(trigger, BecomesTrigger) and level_holds(trigger, would_be, customer, moment):
+            return Verdict(Outcome.ALREADY_EXITED, trigger.path, key=key)
+    arm = arm_of(rule, customer)
+    if at_most_reached(rule, customer, key, arm, moment.at):
+        return Verdict(Outcome.AT_MOST, "runs.at_most", key=key, arm=arm)
+    rivals = rivals_of(rule, customer, key, arm)
+    if rivals and rule.runs.mode in ("single", "queue"):
+        return _with_rivals(facts, rule, rivals, key, arm)
+    replaces = tuple(rivals) if rule.runs.mode == "restart" else ()
+    if facts.pause_reason(rule.id) or (arm == "live" and facts.breaker_is_full(rule, moment.at)):
+        return Verdict(Outcome.PARKED, "breaker", key=key, arm=arm, replaces=replaces)
+    return Verdict(Outcome.STARTED, key=key, arm=arm, replaces=replaces)
+
+
+def _with_rivals(facts: Facts, rule: Rule, rivals: list[Run], key: str, arm: Arm) -> Verdict:
+    if rule.runs.mode == "single":
+        return Verdict(Outcome.RUNNING, "runs.mode", key=key, arm=arm, why=f"run {rivals[0].id}")
+    queued = sum(run.state is RunState.QUEUED for run in rivals)
+    outcome = Outcome.QUEUE_FULL if queued >= facts.plan.defaults.max_queue else Outcome.QUEUED
+    return Verdict(outcome, "runs.mode", key=key, arm=arm)
+
+
+def rivals_of(rule: Rule, customer: CustomerFacts, key: str, arm: Arm) -> list[Run]:
+    """The runs that hold this key, oldest first; shadow runs and the others do not stand in each other's way."""
+    shadow = arm == "shadow"
+    return [
+        run
+        for run in customer.live_runs()
+        if run.rule in (rule.id, rule.was) and run.key == key and run.is_live and (run.arm == "shadow") == shadow
+    ]
+
+
+def arm_of(rule: Rule, customer: CustomerFacts) -> Arm:
+    """Whether a run of this customer acts: `shadow` for a shadow rule, else `holdout` by hash, else `live`."""
+    if rule.status == "shadow":
+        return "shadow"
+    if rule.holdout and share(customer.key, rule.was or rule.id) < rule.holdout:
+        return "holdout"
+    return "live"
+
+
+def at_most_reached(rule: Rule, customer: CustomerFacts, key: str, arm: Arm, at: Instant, but: str = "") -> bool:
+    """Whether the key's runs with an effect in the window are as many as `at_most` allows.
+
+    Args:
+        but: a run that does not count, because it asks for itself.
+    """
+    limit = rule.runs.at_most
+    if limit is None:
+        return False
+    live = arm == "live"
+    counted = sum(
+        1
+        for run in customer.runs.values()
+        if run.rule in (rule.id, rule.was)
+        and run.key == key
+        and run.id != but
+        and (run.arm == "live") == live
+        and run.first_sent_at is not None
+        and run.first_sent_at >= at - limit.per
+    )
+    return counted >= limit.count
+
+
+def run_id_of(rule: Rule, customer: CustomerFacts, key: str, cause: str) -> str:
+    """The id of the run that this cause starts: the same in every store, and whatever the edit."""
+    return digest(rule.was or rule.id, customer.key, key, cause, size=20)
+
+
+def _would_be(rule: Rule, customer: CustomerFacts, key: str, occasion: Occasion, moment: Moment) -> Run:
+    return Run(
+        id="",
+        rule=rule.id,
+        revision=rule.revision,
+        customer=customer.id,
+        key=key,
+        arm="live",
+        state=RunState.WAITING,
+        started_at=moment.at,
+        context=start_context(occasion, moment),
+    )
+
+
+def start_context(occasion: Occasion, moment: Moment) -> dict[str, Json]:
+    """What a run keeps of its start: `event.` and `trigger.` are frozen in it."""
+    context: dict[str, Json] = {"trigger": occasion.trigger}
+    event = occasion.event
+    if event is not None:
+        context["event"] = dict(event.fields)
+        context["event_name"] = event.name
+        context["occurred_at"] = event.occurred_at
+    else:
+        context["occurred_at"] = moment.at
+    return context
+
+
+def _key(rule: Rule, customer: CustomerFacts, event: Event | None) -> str | None:
+    """The run's key; None where a field that makes it, or that an exit compares, is missing."""
+    fields: Fields = event.fields if event is not None else {}
+    if event is not None:
+        for awaited in (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ())):
+            if isinstance(awaited, EventTrigger) and any(lookup(fields, name) is None for name in awaited.same):
+                return None
+    per = rule.runs.per
+    if not per:
+        return ""
+    root, _, path = per.partition(".")
+    value = lookup(fields if root == "event" else customer.fields, path)
+    return None if value is None or value == "" else as_key(value)

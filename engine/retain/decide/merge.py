@@ -1,0 +1,59 @@
+"""Two customers turn out to be one: one transaction, one event, nobody's wait or limit is lost."""
+
+from __future__ import annotations
+
+from retain.decide.derive import derive
+from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.runs import end_run
+from retain.language.schedules import zone_of
+from retain.model import NewEvent, Run
+from retain.traits import merge_traits
+
+
+def merge_customers(facts: Facts, loser_id: int, survivor: CustomerFacts, moment: Moment) -> None:
+    """Move all that belongs to one customer to another.
+
+    Where a rule's mode forbids two runs for one key, `restart` keeps the newest and the others the oldest; the rest
+    end as `merged`. A withdrawal of consent wins unless a later grant; counters and histories add up.
+    """
+    loser = facts.customers.get(loser_id)
+    if loser is None or loser.id == survivor.id:
+        return
+    facts.changes.merges.append((loser.id, survivor.id, moment.at))
+    merge_traits(survivor.fields, survivor.stamps, loser.fields, loser.stamps)
+    survivor.zone = zone_of(survivor.fields, facts.plan.defaults.zone)
+    survivor.first_seen = min(survivor.first_seen, loser.first_seen)
+    for name, series in loser.history.series.items():
+        for index, at in enumerate(series.at):
+            survivor.history.add(name, at, series.rows[index])
+    survivor.sends = sorted(survivor.sends + loser.sends)
+    for purpose, granted in loser.consents.items():
+        survivor.consents[purpose] = survivor.consents.get(purpose, granted) and granted
+    for watch, state in loser.watches.items():
+        survivor.watches.setdefault(watch, state)
+    facts.records.move(loser.id, survivor.id)
+    _move_runs(facts, loser, survivor, moment)
+    facts.customers[loser.id] = survivor
+    facts.save_customer(survivor)
+    new = NewEvent(name="customers_merged", fields={"absorbed": loser.key, "survivor": survivor.key})
+    derive(facts, survivor, new, moment, f"merge:{loser.key}:{survivor.key}", 0)
+
+
+def _move_runs(facts: Facts, loser: CustomerFacts, survivor: CustomerFacts, moment: Moment) -> None:
+    for run in loser.runs.values():
+        run.customer = survivor.id
+        survivor.runs[run.id] = run
+        facts.changes.runs.setdefault(run.id, run)
+    loser.runs = {}
+    by_key: dict[tuple[str, str, bool], list[Run]] = {}
+    for run in survivor.live_runs():
+        if run.is_live:
+            by_key.setdefault((run.rule, run.key, run.arm == "shadow"), []).append(run)
+    for runs in by_key.values():
+        mode = facts.rule_of(runs[0]).runs.mode
+        if len(runs) < 2 or mode == "parallel":
+            continue
+        kept = runs[-1] if mode == "restart" else runs[0]
+        for run in runs:
+            if run is not kept and not (mode == "queue" and run.state.value == "queued"):
+                end_run(facts, run, "merged", moment)

@@ -1,0 +1,95 @@
+"""What time alone brings: waits that are over, looks of `becomes`, planned starts, effects that were delayed."""
+
+from __future__ import annotations
+
+from retain.decide.actions import settle_inline
+from retain.decide.advance import advance, free_key, wake
+from retain.decide.events import drain
+from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.planned import due_plans, start_of, take
+from retain.decide.scopes import event_scope
+from retain.decide.starts import candidates_of, start_rules
+from retain.decide.watches import Edge, due_watches, look, reschedule
+from retain.language.plan import Planned, Watch
+from retain.model import Effect, EffectState, Instant, Run, RunState
+
+def decide_wake(facts: Facts, run: Run, moment: Moment) -> None:
+    """A waiting run's instant has come. While its rule is paused or off the timer holds, and is found again later."""
+    customer = facts.customer(run.customer)
+    current = facts.plan.rules.get(run.rule)
+    is_off = current is not None and current.status == "off"
+    if run.state is not RunState.WATCHED and (facts.pause_reason(run.rule) or is_off):
+        return
+    wake(facts, run, customer, moment)
+    drain(facts)
+
+
+def decide_look(facts: Facts, customer: CustomerFacts, moment: Moment) -> None:
+    """A customer's next look has come: watches whose value time can have changed, and planned starts."""
+    while True:
+        watches = due_watches(facts, customer, moment.at)
+        plans = due_plans(facts, customer, moment.at)
+        if not watches and not plans:
+            break
+        if plans and (not watches or plans[0][0] < watches[0][0]):
+            _start_edge(facts, customer, take(facts, customer, plans[0][1], moment), moment)
+        else:
+            due, watch = watches[0]
+            edge = look(facts, customer, watch, moment, due=due)
+            _start_edge(facts, customer, edge, moment)
+            if customer.watches.get(watch.id, {}).get("n") == due:
+                # The same instant again would never end: an edge that was just used up has nothing more to wait for.
+                del customer.watches[watch.id]["n"]
+                reschedule(facts, customer)
+    reschedule(facts, customer)
+    drain(facts)
+
+
+def decide_backfill(facts: Facts, customer: CustomerFacts, watch: Watch, moment: Moment) -> None:
+    """The first look of a new or edited watch at a customer: silent, unless the rule says `backfill: true`."""
+    if watch.id in customer.watches:
+        return
+    edge = look(facts, customer, watch, moment, silent=not watch.trigger.backfill)
+    _start_edge(facts, customer, edge, moment)
+    drain(facts)
+
+
+def decide_planned(
+    facts: Facts, customer: CustomerFacts, planned: Planned, occurrence: str, instant: Instant, moment: Moment
+) -> None:
+    """A cron's planned instant for one member, or for the run without a customer."""
+    trigger = planned.trigger
+    if trigger.each is not None and not trigger.each.is_true(event_scope(customer, moment)):
+        return
+    _start_edge(facts, customer, start_of(planned, occurrence, instant, moment), moment)
+    drain(facts)
+
+
+def decide_due_effect(facts: Facts, effect: Effect, moment: Moment) -> None:
+    """A delayed effect of a run that is answered without the outside."""
+    customer = facts.customer(effect.customer)
+    run = customer.runs.get(effect.run)
+    if run is None or run.state is not RunState.ACTING or effect.state is not EffectState.PENDING:
+        return
+    rule = facts.rule_of(run)
+    following = settle_inline(facts, effect, run, rule, customer, moment)
+    go_on(facts, run, customer, following, moment)
+    drain(facts)
+
+
+def go_on(facts: Facts, run: Run, customer: CustomerFacts, following: str | None, moment: Moment) -> None:
+    """Continue a run behind an action whose effect is settled; None where it still waits, is held or has ended."""
+    if following is None:
+        if run.state is RunState.ENDED:
+            free_key(facts, run, customer, moment)
+        else:
+            facts.save(run)
+        return
+    run.step = following
+    advance(facts, run, customer, moment)
+
+
+def _start_edge(facts: Facts, customer: CustomerFacts, edge: Edge | None, moment: Moment) -> None:
+    if edge is None:
+        return
+    start_rules(facts, customer, candidates_of((), None, [edge]), event_scope(customer, moment), moment, [])

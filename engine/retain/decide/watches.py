@@ -1,0 +1,153 @@
+"""`becomes`: edges of conditions, by events and by time alone, without sweeping all customers.
+
+A customer's packed state holds, per watch that is or was true or has a next look:
+`t` the instant since when it is true, `f` whether that edge was used up, `n` the next instant to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.judge import Occasion
+from retain.decide.scopes import event_scope
+from retain.language.plan import Watch
+from retain.language.rules import Rule
+from retain.model import Instant, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A trigger without an event of its own that may start its rule: an edge, or a planned instant."""
+
+    rule: Rule
+    index: int  # of the trigger in the rule
+    occasion: Occasion
+
+
+def touched(facts: Facts, name: str, changed: frozenset[str], is_new: bool) -> Iterable[Watch]:
+    """The watches that an event of this name and these changed fields can have moved, by rule and trigger."""
+    plan = facts.plan
+    if is_new:
+        return plan.watches
+    found: dict[tuple[str, str], Watch] = {}
+    for watch in plan.watches_by_event.get(name, ()):
+        found[watch.rule.id, watch.trigger.path] = watch
+    for field in changed:
+        for watch in plan.watches_by_field.get(field.split(".")[0], ()):
+            found[watch.rule.id, watch.trigger.path] = watch
+    return [found[key] for key in sorted(found)]
+
+
+def look(
+    facts: Facts,
+    customer: CustomerFacts,
+    watch: Watch,
+    moment: Moment,
+    *,
+    silent: bool = False,
+    due: Instant | None = None,
+) -> Edge | None:
+    """Evaluate one watch now, keep its state, and return the edge if it fires.
+
+    Args:
+        silent: take note of what is true without starting anything (backfill, imported history).
+        due: the planned instant of a look that time has caused; what was already true then, is true since then.
+    """
+    trigger = watch.trigger
+    scope = event_scope(customer, moment)
+    state = customer.watches.get(trigger.watch)
+    quiet = silent or not _is_known(facts, customer, trigger.watch)
+    true_since: Instant | None = state.get("t") if state else None
+    fired = bool(state and state.get("f"))
+    edge: Edge | None = None
+    if trigger.condition.is_true(scope):
+        if true_since is None:
+            true_since, fired = _true_since(watch, customer, moment, due), quiet
+        if not fired and moment.at >= true_since + trigger.held:
+            fired = True
+            edge = None if silent else _edge(watch, true_since)
+        following = trigger.condition.next_change(scope)
+        if not fired:
+            held_until = true_since + trigger.held
+            following = held_until if following is None else min(following, held_until)
+    else:
+        true_since, fired = None, False
+        following = trigger.condition.next_change(scope)
+    _keep(facts, customer, trigger.watch, true_since, fired, following)
+    return edge
+
+
+def _true_since(watch: Watch, customer: CustomerFacts, moment: Moment, due: Instant | None) -> Instant:
+    if due is None or due >= moment.at:
+        return moment.at
+    then = event_scope(customer, Moment.of_timer(due))
+    holds = watch.trigger.condition.is_true(then)
+    customer.metrics.clear()
+    return due if holds else moment.at
+
+
+def _edge(watch: Watch, true_since: Instant) -> Edge:
+    index = watch.rule.triggers.index(watch.trigger)
+    cause = f"becomes:{watch.trigger.watch}:{true_since}"
+    return Edge(watch.rule, index, Occasion(cause, {"kind": "becomes", "planned_at": true_since}))
+
+
+def _is_known(facts: Facts, customer: CustomerFacts, watch: str) -> bool:
+    """Whether this customer's state in the watch is known, so that a change is an edge and no backfill."""
+    position = facts.watch_positions.get(watch)
+    return position is None or customer.id <= position or customer.is_new or watch in customer.watches
+
+
+def _keep(
+    facts: Facts, customer: CustomerFacts, watch: str, since: Instant | None, fired: bool, following: Instant | None
+) -> None:
+    state: dict[str, Json] = {}
+    if since is not None:
+        state["t"] = since
+    if fired:
+        state["f"] = 1
+    if following is not None:
+        state["n"] = following
+    before = customer.watches.get(watch)
+    explicit = watch in facts.watch_positions
+    if state or explicit:
+        if before == state:
+            return
+        customer.watches[watch] = state
+    elif before is None:
+        return
+    else:
+        del customer.watches[watch]
+    reschedule(facts, customer)
+
+
+def reschedule(facts: Facts, customer: CustomerFacts) -> None:
+    """Set the customer's one next look to the earliest of all."""
+    looks = [state["n"] for state in customer.watches.values() if "n" in state]
+    customer.recheck_at = min(looks, default=None)
+    facts.changes.customers.add(customer.id)
+    if customer.recheck_at is not None:
+        facts.wakes.append((customer.recheck_at, "look", str(customer.id)))
+
+
+def due_watches(facts: Facts, customer: CustomerFacts, at: Instant) -> list[tuple[Instant, Watch]]:
+    """The watches whose look has come, in due order."""
+    found = []
+    for watch in facts.plan.watches:
+        state = customer.watches.get(watch.trigger.watch)
+        if state is not None and state.get("n") is not None and state["n"] <= at:
+            found.append((state["n"], watch))
+    found.sort(key=lambda entry: (entry[0], entry[1].rule.id, entry[1].trigger.path))
+    return found
+
+
+def forget_unknown(facts: Facts, customer: CustomerFacts) -> None:
+    """Drop the state of watches and schedules that no rule has any more."""
+    known = facts.plan.state_ids
+    gone = [watch for watch in customer.watches if watch not in known]
+    for watch in gone:
+        del customer.watches[watch]
+    if gone:
+        reschedule(facts, customer)

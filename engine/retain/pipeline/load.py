@@ -1,0 +1,145 @@
+"""Facts for a batch, in a fixed handful of queries whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from retain.decide.facts import CustomerFacts, Facts
+from retain.errors import DecisionError
+from retain.language.condition import Needs
+from retain.language.load import load_revision
+from retain.language.plan import Plan
+from retain.language.rules import Rule
+from retain.language.schedules import zone_of
+from retain.language.scope import History
+from retain.model import Fields, Instant, Run
+from retain.store.rows import CustomerRow
+from retain.store.store import Store
+
+_decode = msgspec.json.Decoder().decode
+
+
+def decode(body: bytes) -> Fields:
+    """The fields of a stored event."""
+    fields: Fields = _decode(body)
+    return fields
+
+
+def load_customers(store: Store, facts: Facts, ids: Collection[int], at: Instant) -> None:
+    """Fill the working set with everything that deciding about these customers may read.
+
+    Args:
+        at: the earliest instant that will be decided; windows reach back from it.
+    """
+    wanted = sorted(customer for customer in ids if customer and customer not in facts.customers)
+    if not wanted:
+        return
+    watermark = store.watermark()
+    for row in store.customers(wanted).values():
+        facts.customers[row.id] = _customer(row, facts.plan, watermark)
+    runs = store.active_runs(wanted, _at_most_since(facts.plan, at))
+    for run in runs:
+        facts.customers[run.customer].runs[run.id] = run
+    pinned = load_pinned(store, facts.plan, runs)
+    needs = Needs.union(facts.plan.needs, *(rule.needs for rule in pinned)) if pinned else facts.plan.needs
+    if needs.events:
+        since = {name: None if far is None else at - far for name, far in needs.events.items()}
+        for customer, name, occurred_at, body in store.history(wanted, since, watermark):
+            facts.customers[customer].history.add(name, occurred_at, body)
+    _load_messaging(store, facts, wanted, at)
+    kinds = record_kinds(facts.plan)
+    if kinds:
+        facts.records.load(store.records_of(wanted, kinds))
+
+
+def load_pinned(store: Store, plan: Plan, runs: Iterable[Run]) -> list[Rule]:
+    """The older texts that these runs are pinned to; loaded from the store where they are met first."""
+    found: dict[str, Rule] = {}
+    for run in runs:
+        current = plan.rules.get(run.rule)
+        if current is not None and current.revision == run.revision:
+            continue
+        rule = plan.revisions.get(run.revision)
+        if rule is None:
+            rule = _load_one(store, plan, run)
+            plan.revisions[run.revision] = rule
+        found[run.revision] = rule
+    return list(found.values())
+
+
+def _load_one(store: Store, plan: Plan, run: Run) -> Rule:
+    stored = store.load_revision(run.revision)
+    if stored is None:
+        raise DecisionError(
+            f"revision {run.revision} of rule {run.rule} is not in the store",
+            where=f"run {run.id}",
+            cure="restore the store from a backup that has it, or stop the run: retain runs stop",
+        )
+    _, source = stored
+    return load_revision(source, plan.schema, plan.registry)
+
+
+def record_kinds(plan: Plan) -> list[str]:
+    """The kinds of records that actions of the plan read or write."""
+    return sorted({kind for action in plan.registry.actions.values() for kind in action.record_kinds})
+
+
+def load_shared_records(store: Store, facts: Facts) -> None:
+    """Shared records and counts by owner, read once and then kept up to date in memory."""
+    kinds = record_kinds(facts.plan)
+    shared = [kind for kind in kinds if (known := facts.plan.registry.record_kinds.get(kind)) and known.shared]
+    if shared:
+        facts.records.load(store.shared_records(shared))
+    for kind in kinds:
+        facts.records.load_counts(kind, store.count_by_owner(kind))
+
+
+def _customer(row: CustomerRow, plan: Plan, watermark: int) -> CustomerFacts:
+    return CustomerFacts(
+        id=row.id,
+        key=row.key,
+        fields=row.fields,
+        stamps=row.stamps,
+        first_seen=row.first_seen,
+        zone=zone_of(row.fields, plan.defaults.zone),
+        watches=row.watches,
+        recheck_at=row.recheck_at,
+        first_seq=row.first_seq,
+        is_new=row.first_seq > watermark,
+        history=History(decode),
+    )
+
+
+def _at_most_since(plan: Plan, at: Instant) -> dict[str, Instant]:
+    since: dict[str, Instant] = {}
+    for rule in plan.revisions.values():
+        if rule.runs.at_most is not None:
+            earliest = at - rule.runs.at_most.per
+            since[rule.id] = min(since.get(rule.id, earliest), earliest)
+            if rule.was:
+                since[rule.was] = since[rule.id]
+    return since
+
+
+def _load_messaging(store: Store, facts: Facts, ids: list[int], at: Instant) -> None:
+    policies = facts.plan.ruleset.policies.values()
+    if not policies:
+        return
+    for (customer, purpose), granted in store.consents(ids).items():
+        facts.customers[customer].consents[purpose] = granted
+    longest = max((cap.per for policy in policies for cap in policy.caps), default=0)
+    if longest:
+        for customer, channel, sent_at, arm in store.sends(ids, at - longest):
+            facts.customers[customer].sends.append((sent_at, channel, arm))
+    for policy in policies:
+        channel = facts.plan.registry.channels.get(policy.channel)
+        if channel is None:
+            continue
+        addresses = {
+            address.casefold()
+            for customer in ids
+            if isinstance(address := facts.customers[customer].fields.get(channel.address_field), str)
+        }
+        facts.suppressed.setdefault(policy.channel, set()).update(store.suppressed(policy.channel, addresses))

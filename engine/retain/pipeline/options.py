@@ -1,0 +1,29 @@
+"""How a pipeline is run: live with an outbox, or virtual, where effects are answered at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from retain.decide.facts import BeforeEffect, Performed, Respond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What differs between the daemon, `simulate` and tests.
+
+    Args:
+        batch: at most this many events, and timers of each kind, in one transaction.
+        virtual: timers are decided at the instant they are due, not at the present one.
+        respond: answers every effect at once; None = effects go to the outbox.
+        only_to: (channel, address) -> may be written to; None = anybody.
+        before_effect: the plugins' veto.
+        observe: told of every action that is carried out or stood in for.
+    """
+
+    batch: int = 200
+    virtual: bool = False
+    respond: Respond | None = None
+    only_to: Callable[[str, str], bool] | None = None
+    before_effect: BeforeEffect | None = None
+    observe: Callable[[Performed], None] | None = None

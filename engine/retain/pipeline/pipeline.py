@@ -1,0 +1,288 @@
+"""One step after the other: take what is due, load its facts, decide event by event, write once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from retain.decide.events import decide_event
+from retain.decide.facts import Facts, Moment
+from retain.decide.records import RecordBook
+from retain.decide.results import release_effect, take_result
+from retain.decide.timers import decide_due_effect, decide_look, decide_wake
+from retain.errors import StoreError
+from retain.language.plan import Plan
+from retain.model import DecisionRow, Effect, Instant, RunState
+from retain.pipeline.agenda import EFFECT, EVENT, RUN, Agenda, Key, make_agenda
+from retain.pipeline.load import load_customers, load_shared_records
+from retain.pipeline.options import Options
+from retain.pipeline.sweeps import Sweeps
+from retain.pipeline.write import make_batch
+from retain.registry import ActionRequest, EffectResult
+from retain.store.rows import Batch
+from retain.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one step did. `more` says that the next one has work at once."""
+
+    events: int = 0
+    timers: int = 0
+    quarantined: int = 0
+    more: bool = False
+
+
+class Pipeline:
+    """Decides on one store with one plan; used from one thread."""
+
+    def __init__(self, store: Store, plan: Plan, now: Instant, options: Options | None = None) -> None:
+        self.store = store
+        self.options = options or Options()
+        self._one_by_one = 0
+        self._now = now
+        self.use(plan, now)
+
+    def use(self, plan: Plan, now: Instant) -> None:
+        """Take a plan: keep its texts, number them, and note new watches and schedules."""
+        self.plan = plan
+        rules = list(plan.rules.values())
+        self.store.save_revisions([(rule.revision, rule.id, rule.source) for rule in rules], now)
+        self._numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
+        self.sweeps = Sweeps(self.store, plan, self.options, now)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Forget what is kept in memory between batches; it is read anew."""
+        self._records: RecordBook | None = None
+        self._breakers: dict[str, deque[Instant]] | None = None
+        self._paused = {(row.scope, row.name): row.reason or "paused" for row in self.store.pauses() if row.paused}
+
+    def step(self, until: Instant) -> StepReport:
+        """Decide one batch of what is due up to an instant."""
+        self._now = max(self._now, until)
+        swept = self.sweeps.step(until, self)
+        if swept and self.options.virtual:
+            return StepReport(timers=swept, more=True)
+        cron = self.sweeps.next_due()
+        horizon = min(until, cron) if cron is not None and self.options.virtual else until
+        agenda = make_agenda(self.store, horizon, self.options.batch, self.held_rules(), inline=self._is_inline)
+        if self._one_by_one:
+            self._one_by_one -= 1
+            agenda.keep_first()
+        report = self._try(agenda, until) if agenda.heap else StepReport()
+        if not report.more and not swept and self.sweeps.begin(horizon, self):
+            report = replace(report, timers=report.timers + 1, more=True)
+        return replace(report, timers=report.timers + swept, more=report.more or bool(swept) or horizon < until)
+
+    @property
+    def _is_inline(self) -> bool:
+        return self.options.respond is not None
+
+    def held_rules(self) -> frozenset[str] | None:
+        """Rules whose timers hold: paused, or off. None = all of them."""
+        if ("all", "") in self._paused:
+            return None
+        held = {name for scope, name in self._paused if scope == "rule"}
+        return frozenset(held | {rule.id for rule in self.plan.rules.values() if rule.status == "off"})
+
+    def _try(self, agenda: Agenda, until: Instant) -> StepReport:
+        """Decide an agenda; one that raises is decided again item by item, and what raises alone is put aside."""
+        items = len(agenda.heap)
+        try:
+            return self._decide(agenda, until)
+        except StoreError:
+            self.refresh()
+            raise
+        except Exception as error:  # noqa: BLE001  an edge: whatever a decision raises is recorded with its event
+            self.refresh()
+            if items > 1:
+                self._one_by_one = items
+                return StepReport(more=True)
+            return self._quarantine(agenda.cut, error, until)
+
+    def _decide(self, agenda: Agenda, until: Instant) -> StepReport:
+        facts = self.facts()
+        keys = list(agenda.heap)
+        earliest = min(key[0] for key in keys)
+        events = agenda.events.values()
+        earliest = min([earliest, *(event.received_at for event in events)])
+        load_customers(self.store, facts, agenda.customers(), earliest)
+        facts.effects.update(agenda.effects)
+        watermark: int | None = None
+        decided = timers = 0
+        while (key := agenda.pop()) is not None:
+            if key[1] == EVENT:
+                decide_event(facts, agenda.events[key[2]])
+                watermark = key[2]
+                decided += 1
+            else:
+                timers += _decide_timer(facts, agenda, key, key[0] if self.options.virtual else max(key[0], until))
+            if facts.wakes:
+                agenda.wake(facts.wakes)
+                facts.wakes.clear()
+        self.commit(facts, watermark)
+        return StepReport(decided, timers, more=agenda.truncated)
+
+    def _quarantine(self, key: Key, error: Exception, until: Instant) -> StepReport:
+        """Put aside the one item that cannot be decided; everything else goes on."""
+        reason = f"{type(error).__name__}: {error}"
+        batch = Batch()
+        if key[1] == EVENT:
+            batch.watermark = key[2]
+            batch.quarantined = [(key[2], reason)]
+        elif key[1] == RUN:
+            run = self.store.runs_by_id([key[3]])[0]
+            run.state, run.wake_at = RunState.HELD, None
+            run.context["held_because"] = reason
+            batch.runs = [run]
+            batch.decisions = [_failure(until, run.rule, run.customer, run.id, run.step, reason)]
+        elif key[1] == EFFECT:
+            raise error
+        else:
+            rows = list(self.store.customers([key[2]]).values())
+            for row in rows:
+                row.recheck_at = None
+            batch.customers = rows
+            batch.decisions = [_failure(until, "", key[2], "", "", reason)]
+        self.store.commit(batch)
+        return StepReport(quarantined=1, more=True)
+
+    def facts(self) -> Facts:
+        """An empty working set with what is kept between batches."""
+        if self._records is None or self._breakers is None:
+            self._load_kept()
+        assert self._records is not None
+        assert self._breakers is not None
+        return Facts(
+            plan=self.plan,
+            records=self._records,
+            breakers=self._breakers,
+            paused=dict(self._paused),
+            watch_positions=self.sweeps.positions,
+            respond=self.options.respond,
+            only_to=self.options.only_to,
+            before_effect=self.options.before_effect,
+            observe=self.options.observe,
+        )
+
+    def _load_kept(self) -> None:
+        facts = Facts(plan=self.plan)
+        load_shared_records(self.store, facts)
+        self._records = facts.records
+        self._breakers = {}
+        for rule in self.plan.rules.values():
+            count, per = facts.breaker_of(rule)
+            if count:
+                self._breakers[rule.id] = deque(self.store.starts_since(rule.id, self._now - per))
+
+    def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None:
+        """Write a working set in one transaction and keep what later batches read from memory."""
+        made = make_batch(facts, self._numbers, watermark)
+        if batch is not None:
+            made.watch_progress, made.schedules = batch.watch_progress, batch.schedules
+        if not made.is_empty:
+            self.store.commit(made)
+        if facts.changes.trips or facts.changes.channel_pauses:
+            self._paused.update(facts.paused)
+        for record in facts.records.changed.values():
+            record.version += 1
+        facts.records.changed.clear()
+        shared = (kind.name for kind in self.plan.registry.record_kinds.values() if kind.shared)
+        facts.records.forget_personal(shared)
+
+    def release(self, now: Instant, slots: Mapping[str, int], total: int) -> list[ActionRequest]:
+        """Claim due effects for sending, at most as many as there are free slots.
+
+        Every effect is asked for again: exits, consent, caps, quiet hours. The mark `sending` is committed before
+        anything is sent, so that only what is really in doubt is in doubt after a crash.
+        """
+        full = [action for action, free in slots.items() if free <= 0]
+        effects = self._claimable(self.store.due_effects(now, total, exclude=full), slots)
+        if not effects:
+            return []
+        facts = self._facts_for_effects(effects, now)
+        moment = Moment.of_timer(now)
+        requests = [release_effect(facts, effect, moment) for effect in effects]
+        self.commit(facts)
+        return [request for request in requests if request is not None]
+
+    def _claimable(self, effects: Sequence[Effect], slots: Mapping[str, int]) -> list[Effect]:
+        """Within the free slots, and of customers all of whose accepted events are decided."""
+        behind = self.store.undecided_customers() if effects and self.store.has_undecided() else set()
+        left = dict(slots)
+        found = []
+        for effect in effects:
+            if effect.customer in behind or left.get(effect.action, 1) <= 0:
+                continue
+            left[effect.action] = left.get(effect.action, 1) - 1
+            found.append(effect)
+        return found
+
+    def finish(self, results: Sequence[EffectResult], now: Instant) -> None:
+        """Take the results of attempts: their runs go on, their events are decided."""
+        by_id = {result.effect_id: result for result in results}
+        effects = self.store.effects_by_id(list(by_id))
+        facts = self._facts_for_effects(effects, now)
+        moment = Moment.of_timer(now)
+        for effect in effects:
+            take_result(facts, effect, by_id[effect.id], moment)
+        self.commit(facts)
+
+    def recover(self, now: Instant) -> int:
+        """Effects that were being sent when the last process ended are in doubt; their action's policy decides."""
+        effects = self.store.in_doubt_on_start(now)
+        if effects:
+            reason = "the process ended between the send and its result"
+            self.finish(
+                [
+                    EffectResult(effect_id=effect.id, status="in_doubt", attempt=effect.attempt, reason=reason)
+                    for effect in effects
+                ],
+                now,
+            )
+        return len(effects)
+
+    def _facts_for_effects(self, effects: Iterable[Effect], now: Instant) -> Facts:
+        effects = list(effects)
+        facts = self.facts()
+        load_customers(self.store, facts, {effect.customer for effect in effects}, now)
+        facts.nobody()
+        missing = [effect.run for effect in effects if effect.run not in facts.customer(effect.customer).runs]
+        for run in self.store.runs_by_id(missing) if missing else ():
+            facts.customer(run.customer).runs[run.id] = run
+        facts.effects.update({effect.id: effect for effect in effects})
+        return facts
+
+    def next_due(self) -> Instant | None:
+        """The earliest instant at which there is something to do; None when nothing waits."""
+        waiting = self.store.next_due(self.held_rules())
+        found = [at for at in (waiting, self.sweeps.next_due()) if at is not None]
+        return min(found, default=None)
+
+
+def _decide_timer(facts: Facts, agenda: Agenda, key: Key, at: Instant) -> int:
+    moment = Moment.of_timer(at)
+    if key[1] == RUN:
+        run = facts.changes.runs.get(key[3])
+        if run is None:
+            run = facts.customer(agenda.run_customers[key[3]]).runs.get(key[3])
+        if run is None or run.wake_at is None or run.wake_at > at:
+            return 0
+        decide_wake(facts, run, moment)
+        return 1
+    if key[1] == EFFECT:
+        decide_due_effect(facts, facts.effects[key[3]], moment)
+        return 1
+    customer = facts.customers.get(key[2])
+    if customer is None or customer.recheck_at is None or customer.recheck_at > at:
+        return 0
+    decide_look(facts, customer, moment)
+    return 1
+
+
+def _failure(at: Instant, rule: str, customer: int, run: str, path: str, why: str) -> DecisionRow:
+    return DecisionRow(
+        at=at, event_seq=0, rule=rule, customer=customer, run=run, kind="look", outcome="failed", path=path, why=why
+    )

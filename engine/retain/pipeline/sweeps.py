@@ -1,0 +1,160 @@
+"""The two things that must look at every customer once: the backfill of a new watch, and a cron for a segment.
+
+Both go in chunks, each committed with its position, so that a restart goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.planned import cron_instants, plan_customer, zone_of_trigger
+from retain.decide.timers import decide_backfill, decide_planned
+from retain.language.plan import Plan, Planned, Watch
+from retain.model import Instant
+from retain.pipeline.load import load_customers
+from retain.pipeline.options import Options
+from retain.store.rows import Batch, ScheduleRow, WatchRow
+from retain.store.store import Store
+
+
+class Commits(Protocol):
+    """What a sweep needs of the pipeline."""
+
+    def facts(self) -> Facts: ...
+    def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None: ...
+
+
+class Sweeps:
+    """Backfills and cron sweeps of one plan, and where each of them stands."""
+
+    def __init__(self, store: Store, plan: Plan, options: Options, now: Instant) -> None:
+        self._store = store
+        self._plan = plan
+        self._options = options
+        self._watches = {watch.id: watch for watch in plan.watches}
+        self._personal = {planned.id: planned for planned in plan.personal_schedules}
+        self._crons = {planned.id: planned for planned in plan.crons}
+        self._rows = self._register_watches(now)
+        self._schedules = self._register_crons(now)
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Backfills that are not done, and up to which customer they have come."""
+        return {row.watch: row.position for row in self._rows.values() if not row.done}
+
+    def next_due(self) -> Instant | None:
+        """The earliest instant that a cron plans."""
+        found = []
+        for planned_id, planned in self._crons.items():
+            assert planned.trigger.cron is not None
+            zone = zone_of_trigger(planned.trigger, None, self._plan.defaults.zone)
+            found.append(planned.trigger.cron.next_after(self._schedules[planned_id].last_planned, zone))
+        return min(found, default=None)
+
+    def has_work(self) -> bool:
+        """Whether a backfill or a sweep is under way."""
+        return bool(self.positions) or any(row.sweep_at is not None for row in self._schedules.values())
+
+    def step(self, now: Instant, pipeline: Commits) -> int:
+        """Do one chunk of what is under way; how many customers were looked at."""
+        for row in self._rows.values():
+            if not row.done:
+                return self._backfill(row, now, pipeline)
+        for planned_id, schedule in self._schedules.items():
+            if schedule.sweep_at is not None:
+                return self._sweep(self._crons[planned_id], schedule, now, pipeline)
+        return 0
+
+    def begin(self, until: Instant, pipeline: Commits) -> bool:
+        """Begin the earliest planned instant up to `until`; False when none is due."""
+        due = self.next_due()
+        if due is None or due > until:
+            return False
+        for planned_id, planned in self._crons.items():
+            row = self._schedules[planned_id]
+            instants = list(cron_instants(planned, row.last_planned, until, self._plan.defaults.zone))
+            if not instants:
+                continue
+            instant, occurrence = instants[0]
+            started = replace(row, last_planned=instant, sweep_at=instant, position=0)
+            if planned.trigger.each is None:
+                facts = pipeline.facts()
+                moment = Moment.of_timer(instant if self._options.virtual else max(until, instant))
+                decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
+                started = replace(started, sweep_at=None)
+                self._save(facts, pipeline, planned_id, started)
+            else:
+                self._save(pipeline.facts(), pipeline, planned_id, started)
+            return True
+        return False
+
+    def _sweep(self, planned: Planned, row: ScheduleRow, now: Instant, pipeline: Commits) -> int:
+        assert row.sweep_at is not None
+        zone = zone_of_trigger(planned.trigger, None, self._plan.defaults.zone)
+        occurrence = next(iter(cron_instants(planned, row.sweep_at - 1, row.sweep_at, zone)))[1]
+        moment = Moment.of_timer(row.sweep_at if self._options.virtual else max(now, row.sweep_at))
+        facts, customers = self._load(row.position, moment.at, pipeline)
+        for customer in customers:
+            decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
+        done = len(customers) < self._options.batch
+        position = customers[-1].id if customers else row.position
+        following = replace(row, position=0 if done else position, sweep_at=None if done else row.sweep_at)
+        self._save(facts, pipeline, planned.id, following)
+        return len(customers) or 1
+
+    def _backfill(self, row: WatchRow, now: Instant, pipeline: Commits) -> int:
+        watch, planned = self._watches.get(row.watch), self._personal.get(row.watch)
+        moment = Moment.of_timer(now)
+        facts, customers = self._load(row.position, now, pipeline)
+        reached = row.position
+        paced = False
+        for customer in customers:
+            if watch is not None:
+                if watch.trigger.backfill and facts.breaker_is_full(watch.rule, now):
+                    paced = True
+                    break
+                decide_backfill(facts, customer, watch, moment)
+            elif planned is not None and row.watch not in customer.watches:
+                plan_customer(facts, customer, None, moment)
+            reached = customer.id
+        done = not paced and len(customers) < self._options.batch
+        following = replace(row, position=reached, done=done)
+        self._rows[row.watch] = following
+        pipeline.commit(facts, batch=Batch(watch_progress=[following]))
+        return 0 if paced else len(customers) or 1
+
+    def _load(self, position: int, at: Instant, pipeline: Commits) -> tuple[Facts, list[CustomerFacts]]:
+        facts = pipeline.facts()
+        ids = self._store.customer_ids_after(position, self._options.batch)
+        load_customers(self._store, facts, ids, at)
+        return facts, [facts.customers[customer] for customer in ids]
+
+    def _save(self, facts: Facts, pipeline: Commits, planned_id: str, row: ScheduleRow) -> None:
+        self._schedules[planned_id] = row
+        pipeline.commit(facts, batch=Batch(schedules=[row]))
+
+    def _register_watches(self, now: Instant) -> dict[str, WatchRow]:
+        known = {row.watch: row for row in self._store.watch_rows()}
+        nobody_yet = not self._store.customer_ids_after(0, 1)
+        wanted: list[tuple[str, Watch | Planned]] = [*self._watches.items(), *self._personal.items()]
+        fresh = [
+            WatchRow(watch_id, item.rule.id, now, 0, nobody_yet) for watch_id, item in wanted if watch_id not in known
+        ]
+        if fresh:
+            self._store.commit(Batch(watch_progress=fresh))
+        rows = known | {row.watch: row for row in fresh}
+        return {watch_id: rows[watch_id] for watch_id, _ in wanted}
+
+    def _register_crons(self, now: Instant) -> dict[str, ScheduleRow]:
+        known = {row.path: row for row in self._store.schedule_rows()}
+        fresh = [
+            ScheduleRow(planned.rule.id, planned_id, now)
+            for planned_id, planned in self._crons.items()
+            if planned_id not in known
+        ]
+        if fresh:
+            self._store.commit(Batch(schedules=fresh))
+        rows = known | {row.path: row for row in fresh}
+        return {planned_id: rows[planned_id] for planned_id in self._crons}
