@@ -15,6 +15,8 @@ RetainError                      exit code 2 unless a subclass says otherwise
 │   ├── NeedsError               a decision read a fact that its plan did not declare
 │   └── MissingInputError        a required input of an action has no value
 ├── IngestError                  one message from outside is refused (carries its reason code)
+├── OverloadedError              more comes in than can be stored; the sender is asked to come back later
+├── AdminError                   the running daemon cannot be asked, or answers with an error
 ├── NotFoundError                a name on the command line or in a request names nothing (with "did you mean")
 └── DeliveryError                an action could not be carried out
     ├── TemporaryError           worth another try, perhaps later
@@ -123,6 +125,18 @@ class IngestError(RetainError):
     def __init__(self, reason: str, what: str, *, where: str = "", cure: str = "") -> None:
         super().__init__(what, where=where, cure=cure)
         self.reason = reason
+
+
+class OverloadedError(RetainError):
+    """More comes in than can be stored; the sender is asked to come back after `after` seconds."""
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "", after: float = 1.0) -> None:
+        super().__init__(what, where=where, cure=cure)
+        self.after = after
+
+
+class AdminError(RetainError):
+    """The running daemon cannot be asked, or answers with an error, whose exit code this one then has."""
 
 
 class NotFoundError(RetainError):
