@@ -136,7 +136,7 @@ def _check_item(item: str, field: str, low: int, high: int, names: dict[str, int
         if not low <= number <= high:
             raise ValueError(f"cron: {part!r} is no {field}; write {low} to {high}{_hint(field, names)}")
     if found["step"] and not 1 <= int(found["step"]) <= high:
-        raise ValueError(f"cron: step /{found['step']} of the {field} must be from 1 to {high}")
+        raise ValueError(f"cron: /{found['step']} is no step of the {field}; write /1 to /{high}")
 
 
 def _hint(field: str, names: dict[str, int]) -> str:
