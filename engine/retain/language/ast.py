@@ -236,6 +236,8 @@ class History(Node):
     function: HistoryFunction
     event: str
     path: str = ""  # the field aggregated; "" where the function takes none
+    field_type: Type | None = field(default=None, compare=False)  # of that field, set by the checker beside `type`
     event2: str = ""  # ratio only
     where: Node | None = None
     window: Window | None = None
+    spans: tuple[tuple[int, int], ...] = field(default=(), compare=False)  # where its events are written, with fields

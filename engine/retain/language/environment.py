@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from retain.language.ast import Node
+from retain.language.guards import Guards
 from retain.language.types import Schema, Type
 from retain.model import Json
 from retain.registry import Function
@@ -25,13 +26,13 @@ class Environment:
     Args:
         events: the event types that `event.` can be; a field must be usable for every one of them. None: there is no
             event (segments, `becomes`, schedules). An empty text among them stands for a trigger without an event.
-        roots: which of customer, event, steps, trigger, metrics may be used. Without customer there is no history either.
+        roots: which of customer, event, steps, trigger, metrics may be used; without customer there is no history.
         steps: by step id, the typed outputs.
         segments: checked conditions by name.
         metrics: checked values by name.
         named: what rule files define for functions of plugins: `tiers`, `teams`.
         has_start: whether there is a run, so that `since start` means something.
-        guards: what conditions joined to this one by `and` already test for missing (see `lint.guards_of`).
+        guards: what conditions joined to this one by `and` already test for missing.
     """
 
     schema: Schema = field(default_factory=Schema)
@@ -43,4 +44,4 @@ class Environment:
     functions: Mapping[str, Function] = field(default_factory=dict)
     named: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     has_start: bool = False
-    guards: frozenset[str] = frozenset()
+    guards: Guards = field(default_factory=Guards)

@@ -27,14 +27,14 @@ class HistoryParser(Cursor, ABC):
         """A call over history; its name is taken, its bracket comes next."""
         opened = self.take()
         self.enter(opened)
-        event, path = self._event(function)
-        event2 = ""
+        event, path, span = self._event(function)
+        event2, spans = "", (span,)
         if function.word == "ratio":
             if not self.take_sign(","):
                 cure = "write two events: ratio(email_opened, email_sent)"
                 self.fail("E016", "ratio() compares two events", self.token, cure)
-            event2, path2 = self._event(function)
-            path = path or path2
+            event2, path2, span = self._event(function)
+            path, spans = path or path2, (*spans, span)
         where = self._where() if self.take_word("where") else None
         window = self._window() if self.at_window() else None
         if self.at_word("where"):
@@ -43,13 +43,19 @@ class HistoryParser(Cursor, ABC):
             self.fail("E016", f"{function.text}() takes one event", self.token, _several(function.word))
         self.close(")", opened)
         self.leave()
-        name = cast(HistoryFunction, function.word)
         return History(
-            start=function.start, end=self.taken_to, function=name, event=event, path=path, event2=event2, where=where,
+            start=function.start,
+            end=self.taken_to,
+            function=cast(HistoryFunction, function.word),
+            event=event,
+            path=path,
+            event2=event2,
+            where=where,
             window=window,
-        )  # fmt: skip
+            spans=spans,
+        )
 
-    def _event(self, function: Token) -> tuple[str, str]:
+    def _event(self, function: Token) -> tuple[str, str, tuple[int, int]]:
         token = self.token
         example = _EXAMPLE.format(function.text, ".total" if function.word in ("sum", "avg", "min", "max") else "")
         if token.kind == "name" and token.word in ROOTS and self.ahead(1).text == ".":
@@ -58,12 +64,14 @@ class HistoryParser(Cursor, ABC):
             self.fail("E016", f"{function.text}() looks at events of the past, not at a value", token, example)
         if token.kind == "text":
             self.take()
-            return text_of(token.text), self.dotted_path()
+            path = self.dotted_path()
+            return text_of(token.text), path, (token.start, self.taken_to)
         if token.kind != "name" or token.word in RESERVED:
             self.fail("E016", f"{function.text}() needs the name of an event", token, example)
         self.take()
         self._no_blanks(token)
-        return token.text, self.dotted_path()
+        path = self.dotted_path()
+        return token.text, path, (token.start, self.taken_to)
 
     def _no_blanks(self, first: Token) -> None:
         """Say that a name with blanks is quoted, where a word follows a word."""

@@ -1,0 +1,63 @@
+"""Texts of the language read in one go: parsed, checked and warned about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from retain.errors import ConditionError
+from retain.language import ast
+from retain.language.ast import Node
+from retain.language.checker import Expected, check
+from retain.language.environment import Environment
+from retain.language.guards import Guards, guards_of
+from retain.language.lint import lint
+from retain.language.parser import parse
+from retain.language.source import Source
+from retain.model import Problem
+
+
+def read_condition(source: Source, env: Environment) -> tuple[Node | None, list[Problem]]:
+    """A condition ready for the evaluators, None where it has an error; with all its errors or else its warnings."""
+    return _read(source, env, "condition")
+
+
+def read_value(source: Source, env: Environment) -> tuple[Node | None, list[Problem]]:
+    """A value of any type ready for the evaluators, None where it has an error."""
+    return _read(source, env, "value")
+
+
+def read_conditions(sources: Sequence[Source], env: Environment) -> tuple[list[Node | None], list[Problem]]:
+    """Conditions joined by `and`: what one tests for missing, no warning about another asks for again."""
+    env = replace(env, guards=env.guards | guards(sources))
+    read = [read_condition(source, env) for source in sources]
+    return [node for node, _ in read], [problem for _, problems in read for problem in problems]
+
+
+def guards(sources: Iterable[Source]) -> Guards:
+    """What conditions joined by `and` test for missing, for `Environment.guards`; texts with errors say nothing."""
+    found = Guards()
+    for source in sources:
+        try:
+            found |= guards_of(parse(source))
+        except ConditionError:
+            continue  # it is reported where it is read
+    return found
+
+
+def references(node: Node) -> tuple[frozenset[str], frozenset[str]]:
+    """The segments and the metrics that a tree, checked or not, names itself."""
+    segments = {part.name for part in node.walk() if isinstance(part, ast.InSegment)}
+    metrics = {part.name for part in node.walk() if isinstance(part, ast.MetricRef)}
+    return frozenset(segments), frozenset(metrics)
+
+
+def _read(source: Source, env: Environment, expect: Expected) -> tuple[Node | None, list[Problem]]:
+    try:
+        node = parse(source)
+    except ConditionError as error:
+        return None, [error.problem]
+    checked, problems = check(node, source, env, expect=expect)
+    if problems:
+        return None, sorted(problems, key=lambda problem: (problem.place.line, problem.place.column))
+    return checked, lint(checked, source, env)
