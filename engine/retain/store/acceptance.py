@@ -1,0 +1,194 @@
+"""Taking messages in: each once, in the order in which they came, at the customer whom they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from retain.errors import StoreError
+from retain.model import Event, Instant, Message
+from retain.store.codec import EVENT_COLUMNS, KIND_NUMBER, encode, event_of
+from retain.store.database import Database, Row, Session
+from retain.store.identity import IdentityCache, Resolver, identities_of, identity_of_key
+from retain.store.rows import Accepted
+
+INSERT_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 14)})"
+COUNTER = "SELECT value FROM counters WHERE name = ?"
+
+
+class Sources:
+    """The names of sources and the numbers that stand for them in events."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._number: dict[str, int] = {}
+        self.name: dict[int, str] = {}
+
+    def number(self, names: Iterable[str]) -> Mapping[str, int]:
+        """Numbers for all the names; new ones are made in a transaction of their own."""
+        missing = [(name,) for name in sorted(set(names) - self._number.keys())]
+        if missing:
+            with self._db.write() as session:
+                session.change_many("INSERT INTO sources (name) VALUES (?) ON CONFLICT (name) DO NOTHING", missing)
+            self._load()
+        return self._number
+
+    def names(self, session: Session, numbers: Iterable[int]) -> Mapping[int, str]:
+        """Names for all the numbers."""
+        if not self.name.keys() >= set(numbers):
+            self._read(session)
+        return self.name
+
+    def _load(self) -> None:
+        with self._db.read() as session:
+            self._read(session)
+
+    def _read(self, session: Session) -> None:
+        self.name = dict(session.rows("SELECT id, name FROM sources"))
+        self._number = {name: number for number, name in self.name.items()}
+
+
+def events_of_rows(session: Session, sources: Sources, rows: Sequence[Row]) -> list[Event]:
+    """Events from rows of EVENT_COLUMNS."""
+    names = sources.names(session, {row[7] for row in rows})
+    return [event_of(row, names) for row in rows]
+
+
+def counter(session: Session, name: str) -> int:
+    """A number that never falls: last_seq, last_customer or watermark."""
+    row = session.row(COUNTER, (name,))
+    assert row is not None
+    value: int = row[0]
+    return value
+
+
+def raise_counter(session: Session, name: str, value: int) -> None:
+    """Set a counter; it never falls."""
+    session.change("UPDATE counters SET value = ? WHERE name = ? AND value < ?", (value, name, value))
+
+
+class AcceptanceMethods:
+    """The part of the store that takes messages in."""
+
+    _db: Database
+    _sources: Sources
+    _identities: IdentityCache
+
+    def accept(self, messages: Sequence[Message], now: Instant) -> list[Accepted]:
+        """Store messages durably, in one transaction; one result for each, in their order.
+
+        A message whose (source, message id) is known is not stored again; its result names the event that is.
+
+        Raises:
+            StoreFullError: no space is left; none of the messages is stored.
+        """
+        if not messages:
+            return []
+        numbers = self._sources.number(message.source for message in messages)
+        with self._db.write() as session:
+            known = _known(session, messages, numbers)
+            new = [message for message in messages if (numbers[message.source], message.message_id) not in known]
+            resolver = Resolver(session, self._identities, counter(session, "last_customer"))
+            resolver.load(identities_of(new))
+            results, rows, last_seq = _place(messages, numbers, known, resolver, counter(session, "last_seq"))
+            resolver.flush()
+            session.change_many(INSERT_EVENT, rows)
+            raise_counter(session, "last_seq", last_seq)
+            raise_counter(session, "last_customer", resolver.last_customer)
+        self._identities.update(resolver.known.items())
+        return results
+
+    def ensure_customers(self, keys: Sequence[str], now: Instant) -> dict[str, int]:
+        """The customer of each key (`user:17`, `anonymous:…`, `email:…`); unknown ones are made, first seen now.
+
+        Raises:
+            StoreError: a text is no key.
+        """
+        wanted = {}
+        for key in keys:
+            identity = identity_of_key(key)
+            if identity is None:
+                raise StoreError(f"{key!r} is no customer key", cure="write user:ID, anonymous:ID or email:ADDRESS")
+            wanted[key] = identity
+        with self._db.write() as session:
+            resolver = Resolver(session, self._identities, counter(session, "last_customer"))
+            resolver.load(wanted.values())
+            for identity in wanted.values():
+                if identity not in resolver.known:
+                    resolver.create(identity, now, 0)
+            resolver.flush()
+            raise_counter(session, "last_customer", resolver.last_customer)
+        self._identities.update(resolver.known.items())
+        return {key: resolver.known[identity] for key, identity in wanted.items()}
+
+
+def _known(
+    session: Session, messages: Sequence[Message], numbers: Mapping[str, int]
+) -> dict[tuple[int, str], Accepted]:
+    by_source: dict[int, list[str]] = {}
+    for message in messages:
+        by_source.setdefault(numbers[message.source], []).append(message.message_id)
+    found = {}
+    sql = "SELECT message_id, seq, customer FROM events WHERE source = ? AND message_id IN {wanted}"
+    for source, ids in by_source.items():
+        for message_id, seq, customer in session.rows_in(sql, ids, before=(source,)):
+            found[source, message_id] = Accepted(seq, customer, duplicate=True)
+    return found
+
+
+def _place(
+    messages: Sequence[Message],
+    numbers: Mapping[str, int],
+    known: dict[tuple[int, str], Accepted],
+    resolver: Resolver,
+    last_seq: int,
+) -> tuple[list[Accepted], list[Row], int]:
+    results, rows = [], []
+    for message in messages:
+        source = numbers[message.source]
+        before = known.get((source, message.message_id))
+        if before is not None:
+            results.append(before)
+            continue
+        last_seq += 1
+        customer, absorbed = resolver.place(message, last_seq)
+        results.append(Accepted(last_seq, customer))
+        known[source, message.message_id] = Accepted(last_seq, customer, duplicate=True)
+        rows.append(
+            (
+                last_seq,
+                customer,
+                KIND_NUMBER[message.kind],
+                message.name,
+                encode(message.fields),
+                message.occurred_at,
+                message.received_at,
+                source,
+                message.message_id,
+                0,
+                message.historical,
+                None,
+                absorbed,
+                None,
+            )
+        )
+    return results, rows, last_seq
+
+
+def event_values(event: Event, seq: int, source: int, cause_seq: int | None) -> Row:
+    """An event that a decision made, as its EVENT_COLUMNS."""
+    return (
+        seq,
+        event.customer,
+        KIND_NUMBER[event.kind],
+        event.name,
+        encode(event.fields),
+        event.occurred_at,
+        event.received_at,
+        source,
+        event.message_id,
+        event.depth,
+        event.historical,
+        event.origin or None,
+        event.merged_from,
+        cause_seq,
+    )

@@ -1,0 +1,197 @@
+"""Writing what a step of the pipeline decided: one batch, one transaction, nothing by halves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from retain.errors import StoreConflictError
+from retain.model import Record
+from retain.store.acceptance import INSERT_EVENT, Sources, counter, event_values, raise_counter
+from retain.store.codec import customer_values, effect_values, encode, run_values
+from retain.store.database import Database, Session
+from retain.store.dialect import insert, upsert
+from retain.store.identity import IdentityCache
+from retain.store.merging import absorb
+from retain.store.rows import Batch, PauseRow
+from retain.store.tables import (
+    consents,
+    customers,
+    decisions,
+    effects,
+    failed_events,
+    records,
+    runs,
+    schedules,
+    summaries,
+    suppressions,
+    watches,
+)
+
+_CUSTOMER = ("fields", "stamps", "first_seen", "watches", "recheck_at")
+_RECORD = ("customer", "owner", "state", "due_at", "fields", "version")
+UPSERT_CUSTOMER = insert(customers, columns=("id", "key", "fields", "stamps", "first_seen", "first_seq", "watches",
+                                             "recheck_at"), replace=_CUSTOMER)  # fmt: skip
+UPSERT_RUN = upsert(runs)
+UPSERT_EFFECT = upsert(effects)
+INSERT_SUMMARY = upsert(summaries)
+INSERT_DECISION = insert(decisions, columns=[column.name for column in decisions.columns if column.name != "id"])
+INSERT_RECORD = insert(records)
+UPDATE_RECORD = (
+    "UPDATE records SET customer = ?, owner = ?, state = ?, due_at = ?, fields = ?, version = version + 1"
+    " WHERE kind = ? AND id = ? AND version = ?"
+)
+CANCEL = "UPDATE effects SET state = 'cancelled', reason = ? WHERE run = ? AND state = 'pending'"
+INSERT_CONSENT = insert(consents, columns=("customer", "purpose", "granted", "at", "source", "text"))
+INSERT_SUPPRESSION = insert(suppressions) + " ON CONFLICT DO NOTHING"
+UPSERT_FAILED = upsert(failed_events)
+UPSERT_SCHEDULE = upsert(schedules)
+UPSERT_WATCH = upsert(watches)
+UPSERT_PAUSE = (
+    'INSERT INTO pauses (scope, name, reason, "by", at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (scope, name) DO NOTHING'
+)
+
+
+class CommitMethods:
+    """The part of the store that decisions are written through."""
+
+    _db: Database
+    _sources: Sources
+    _identities: IdentityCache
+
+    def commit(self, batch: Batch) -> dict[int, int]:
+        """Write a batch in one transaction; working numbers of its new events to their places in the order.
+
+        The merges come first; records are compared with the version that was read (0 for a new one) and stored with
+        the next; pending effects of `cancel_effects_of` are cancelled last, those of the batch too.
+
+        Raises:
+            StoreConflictError: a record was changed since it was read; nothing is written.
+            StoreFullError: no space is left; nothing is written.
+        """
+        made = [*batch.events, *batch.posted]
+        sources = self._sources.number(event.source for event in made) if made else {}
+        moved = {}
+        with self._db.write() as session:
+            for merge in batch.merges:
+                moved.update(absorb(session, merge))
+            numbers = _write_events(session, batch, sources)
+            _write_state(session, batch, numbers)
+            _write_log(session, batch, numbers)
+            _write_records(session, batch.records)
+            _write_progress(session, batch)
+            _move_watermark(session, batch.watermark, bool(numbers))
+        self._identities.update(moved.items())
+        return numbers
+
+
+def _write_events(session: Session, batch: Batch, sources: Mapping[str, int]) -> dict[int, int]:
+    """Number and store the new events: derived ones after their cause, posted ones for their own turn."""
+    if not batch.events and not batch.posted:
+        return {}
+    last = counter(session, "last_seq")
+    decided = counter(session, "watermark") if batch.watermark is None else batch.watermark
+    numbers: dict[int, int] = {}
+    rows = []
+    for event in batch.events:
+        last += 1
+        numbers[event.seq] = last
+        cause = decided if event.cause_seq is None else event.cause_seq
+        rows.append(event_values(event, last, sources[event.source], cause))
+    for event in batch.posted:
+        last += 1
+        numbers[event.seq] = last
+        rows.append(event_values(event, last, sources[event.source], None))
+    session.change_many(INSERT_EVENT, rows)
+    raise_counter(session, "last_seq", last)
+    return numbers
+
+
+def _write_state(session: Session, batch: Batch, numbers: Mapping[int, int]) -> None:
+    session.change_many(UPSERT_CUSTOMER, map(customer_values, batch.customers))
+    session.change_many(
+        UPSERT_RUN, [run_values(run, numbers.get(run.started_seq, run.started_seq)) for run in batch.runs]
+    )
+    session.change_many(UPSERT_EFFECT, map(effect_values, batch.effects))
+    session.change_many(CANCEL, [(reason, run) for run, reason in batch.cancel_effects_of])
+    session.change_many(
+        INSERT_CONSENT,
+        [(row.customer, row.purpose, row.granted, row.at, row.source, row.text) for row in batch.consents],
+    )
+    session.change_many(
+        INSERT_SUPPRESSION, [(row.channel, row.address, row.reason, row.at) for row in batch.suppressions]
+    )
+
+
+def _write_log(session: Session, batch: Batch, numbers: Mapping[int, int]) -> None:
+    session.change_many(
+        INSERT_SUMMARY,
+        [
+            (numbers.get(row.event_seq, row.event_seq), row.at, row.packed, row.changes.decode() or None)
+            for row in batch.summaries
+        ],
+    )
+    session.change_many(
+        INSERT_DECISION,
+        [
+            (
+                row.at,
+                numbers.get(row.event_seq, row.event_seq),
+                row.rule,
+                row.customer,
+                row.run,
+                row.kind,
+                row.outcome,
+                row.path,
+                row.why,
+                encode(row.values) if row.values else None,
+            )
+            for row in batch.decisions
+        ],
+    )
+    failed = [(numbers.get(seq, seq), reason) for seq, reason in batch.quarantined]
+    session.change_many(UPSERT_FAILED, failed)
+
+
+def _write_records(session: Session, changed: Sequence[Record]) -> None:
+    new = [
+        (row.kind, row.id, row.customer, row.owner, row.state, row.due_at, encode(row.fields), 1)
+        for row in changed
+        if row.version == 0
+    ]
+    known = [
+        (row.customer, row.owner, row.state, row.due_at, encode(row.fields), row.kind, row.id, row.version)
+        for row in changed
+        if row.version
+    ]
+    touched = session.change_many(INSERT_RECORD + " ON CONFLICT DO NOTHING", new) if new else 0
+    touched += session.change_many(UPDATE_RECORD, known) if known else 0
+    if touched != len(changed):
+        raise StoreConflictError("a record was changed since it was read", cure="decide again from fresh facts")
+
+
+def _write_progress(session: Session, batch: Batch) -> None:
+    session.change_many(
+        UPSERT_SCHEDULE,
+        [(row.rule, row.path, row.last_planned, row.position, row.sweep_at) for row in batch.schedules],
+    )
+    session.change_many(
+        UPSERT_WATCH, [(row.watch, row.rule, row.since, row.position, row.done) for row in batch.watch_progress]
+    )
+    for pause in batch.pauses:
+        _write_pause(session, pause)
+
+
+def _write_pause(session: Session, pause: PauseRow) -> None:
+    if pause.paused:
+        session.change(UPSERT_PAUSE, (pause.scope, pause.name, pause.reason, pause.by, pause.at))
+    else:
+        session.change("DELETE FROM pauses WHERE scope = ? AND name = ?", (pause.scope, pause.name))
+
+
+def _move_watermark(session: Session, decided: int | None, made_events: bool) -> None:
+    """Raise the mark; where nothing is left to decide it passes the derived events too, so that no query reads them."""
+    if decided is None and not made_events:
+        return
+    mark = max(counter(session, "watermark"), decided or 0)
+    left = session.row("SELECT 1 FROM events WHERE seq > ? AND cause_seq IS NULL ORDER BY seq LIMIT 1", (mark,))
+    raise_counter(session, "watermark", mark if left else counter(session, "last_seq"))

@@ -1,0 +1,71 @@
+"""Counts for `status` and `rules stats`."""
+
+from __future__ import annotations
+
+from retain.store.acceptance import counter
+from retain.store.database import Database, Session, Values
+from retain.store.rows import RuleStats, StoreCounts
+
+
+class CountMethods:
+    """The part of the store that counts."""
+
+    _db: Database
+
+    def counts(self) -> StoreCounts:
+        """What the store holds."""
+        with self._db.read() as session:
+            mark = counter(session, "watermark")
+            return StoreCounts(
+                customers=_count(session, "customers WHERE merged_into IS NULL"),
+                events=_count(session, "events"),
+                undecided=_count(session, "events WHERE seq > ? AND cause_seq IS NULL", (mark,)),
+                rejects=_count(session, "rejects"),
+                failed=_count(session, "failed_events"),
+                runs=_grouped(session, "SELECT state, count(*) FROM runs GROUP BY state"),
+                effects=_grouped(session, "SELECT state, count(*) FROM effects GROUP BY state"),
+            )
+
+    def rule_stats(self, rule: str) -> RuleStats:
+        """What came of one rule: starts, ends, sends and refusals.
+
+        Refusals before `if` was true stand packed in the summaries; whoever knows their form counts them there.
+        """
+        of_rule = (rule,)
+        with self._db.read() as session:
+            return RuleStats(
+                started=_grouped(session, "SELECT arm, count(*) FROM runs WHERE rule = ? GROUP BY arm", of_rule),
+                states=_grouped(
+                    session,
+                    "SELECT state, count(*) FROM runs WHERE rule = ? AND state != 'ended' GROUP BY state",
+                    of_rule,
+                ),
+                ended=_grouped(
+                    session,
+                    "SELECT ended_by, count(*) FROM runs WHERE rule = ? AND state = 'ended' GROUP BY ended_by",
+                    of_rule,
+                ),
+                sent=_grouped(
+                    session,
+                    "SELECT action, count(*) FROM effects"
+                    " WHERE rule = ? AND arm = 'live' AND sent_at IS NOT NULL GROUP BY action",
+                    of_rule,
+                ),
+                refused=_grouped(
+                    session,
+                    "SELECT outcome, count(*) FROM decisions WHERE rule = ? AND kind = 'refusal' GROUP BY outcome",
+                    of_rule,
+                ),
+                effects=_grouped(session, "SELECT state, count(*) FROM effects WHERE rule = ? GROUP BY state", of_rule),
+            )
+
+
+def _count(session: Session, what: str, values: Values = ()) -> int:
+    row = session.row(f"SELECT count(*) FROM {what}", values)
+    assert row is not None
+    number: int = row[0]
+    return number
+
+
+def _grouped(session: Session, sql: str, values: Values = ()) -> dict[str, int]:
+    return dict(sorted(session.rows(sql, values)))

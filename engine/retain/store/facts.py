@@ -1,0 +1,178 @@
+"""What a batch of decisions is decided on: a fixed handful of queries, whatever the size of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from retain.model import Arm, Effect, Event, Instant, Run
+from retain.store.acceptance import Sources, counter, events_of_rows
+from retain.store.codec import (
+    CUSTOMER_COLUMNS,
+    EFFECT_COLUMNS,
+    EVENT_COLUMNS,
+    RUN_COLUMNS,
+    customer_of,
+    decode,
+    effect_of,
+    encode,
+    run_of,
+)
+from retain.store.database import Database, Row
+from retain.store.dialect import BODY_BYTES
+from retain.store.rows import CustomerRow
+
+HistoryRow: TypeAlias = tuple[int, str, Instant, bytes]  # customer, name, occurred_at, fields as JSON
+
+UNDECIDED = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? AND cause_seq IS NULL ORDER BY seq LIMIT ?"
+CUSTOMERS = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE id IN {{wanted}}"
+LIVE_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE customer IN {{wanted}} AND state != 'ended'"
+ENDED_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE customer IN {{wanted}} AND state = 'ended' AND first_sent_at >= ?"
+RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE id IN {{wanted}}"
+HISTORY = (
+    f"SELECT customer, occurred_at, coalesce(cause_seq, seq), seq, {BODY_BYTES} FROM events"
+    " WHERE customer IN {wanted} AND name = ? AND occurred_at >= ? AND (seq <= ? OR cause_seq IS NOT NULL)"
+    " AND seq NOT IN (SELECT event_seq FROM failed_events)"
+)
+CHANGED = (
+    "SELECT e.customer, e.occurred_at, coalesce(e.cause_seq, e.seq), e.seq, s.changes"
+    " FROM events e JOIN summaries s ON s.event_seq = e.seq"
+    " WHERE e.customer IN {wanted} AND e.occurred_at >= ? AND (e.seq <= ? OR e.cause_seq IS NOT NULL)"
+    " AND s.changes IS NOT NULL"
+)
+SENDS = (
+    "SELECT customer, channel, sent_at, arm FROM effects"
+    " WHERE customer IN {wanted} AND channel > '' AND sent_at >= ? ORDER BY customer, sent_at"
+)
+CONSENTS = "SELECT customer, purpose, granted FROM consents WHERE customer IN {wanted} ORDER BY at, granted DESC, id"
+PENDING_OF = f"SELECT {EFFECT_COLUMNS} FROM effects WHERE run IN {{wanted}} AND state = 'pending'"
+_EVER = -(1 << 62)
+
+
+class FactsMethods:
+    """The part of the store that the pipeline loads its working set from."""
+
+    _db: Database
+    _sources: Sources
+
+    def undecided(self, limit: int, until: Instant | None = None) -> list[Event]:
+        """The next accepted events that are not decided, in their order, up to the first received after `until`."""
+        with self._db.read() as session:
+            rows = session.rows(UNDECIDED, (counter(session, "watermark"), limit))
+            if until is not None:
+                late = next((index for index, row in enumerate(rows) if row[6] > until), len(rows))
+                del rows[late:]
+            return events_of_rows(session, self._sources, rows)
+
+    def watermark(self) -> int:
+        """Every accepted event up to this one is decided or quarantined."""
+        with self._db.read() as session:
+            return counter(session, "watermark")
+
+    def has_undecided(self) -> bool:
+        """Whether an accepted event waits for its decision."""
+        return self.next_undecided() is not None
+
+    def next_undecided(self) -> Instant | None:
+        """When the next undecided event was received."""
+        with self._db.read() as session:
+            row = session.row(
+                "SELECT received_at FROM events WHERE seq > ? AND cause_seq IS NULL ORDER BY seq LIMIT 1",
+                (counter(session, "watermark"),),
+            )
+        return None if row is None else row[0]
+
+    def customers(self, ids: Sequence[int]) -> dict[int, CustomerRow]:
+        """Customers by id; an absorbed one has `merged_into`."""
+        with self._db.read() as session:
+            return {row[0]: customer_of(row) for row in session.rows_in(CUSTOMERS, ids)}
+
+    def customer_ids_after(self, position: int, limit: int) -> list[int]:
+        """The next ids of customers that are not absorbed, in order; for sweeps."""
+        with self._db.read() as session:
+            sql = "SELECT id FROM customers WHERE id > ? AND merged_into IS NULL ORDER BY id LIMIT ?"
+            return [row[0] for row in session.rows(sql, (position, limit))]
+
+    def active_runs(self, customer_ids: Sequence[int], at_most_since: Mapping[str, Instant]) -> list[Run]:
+        """Runs that have not ended, and ended ones of the given rules that first sent at or after the rule's instant.
+
+        Ordered by (started_at, id).
+        """
+        with self._db.read() as session:
+            rows = session.rows_in(LIVE_RUNS, customer_ids)
+            if at_most_since:
+                ended = session.rows_in(ENDED_RUNS, customer_ids, after=(min(at_most_since.values()),))
+                rows += [row for row in ended if row[1] in at_most_since and row[14] >= at_most_since[row[1]]]
+        rows.sort(key=_by_start)
+        return [run_of(row) for row in rows]
+
+    def runs_by_id(self, run_ids: Sequence[str]) -> dict[str, Run]:
+        """Runs by id, ended ones too."""
+        with self._db.read() as session:
+            return {row[0]: run_of(row) for row in session.rows_in(RUNS, run_ids)}
+
+    def run_ids_exist(self, run_ids: Sequence[str]) -> set[str]:
+        """Which of these runs exist: a start that is among them is a repetition."""
+        with self._db.read() as session:
+            return {row[0] for row in session.rows_in("SELECT id FROM runs WHERE id IN {wanted}", run_ids)}
+
+    def history(
+        self, customer_ids: Sequence[int], since: Mapping[str, Instant | None], upto_seq: int
+    ) -> list[HistoryRow]:
+        """Decided events of customers by name, ordered by customer, occurred_at and order of deciding.
+
+        `customer_updated` is made from what decided events changed. Quarantined events are left out.
+
+        Args:
+            since: event name to the earliest occurred_at that is wanted; None is all.
+            upto_seq: accepted events after this one are not decided; usually the watermark.
+        """
+        found: list[tuple[int, Instant, int, int, str, bytes]] = []
+        with self._db.read() as session:
+            for name, low in since.items():
+                bounds = (_EVER if low is None else low, upto_seq)
+                if name == "customer_updated":
+                    rows = session.rows_in(CHANGED, customer_ids, after=bounds)
+                    found += [(*row[:4], name, _changed(row[4])) for row in rows]
+                else:
+                    rows = session.rows_in(HISTORY, customer_ids, after=(name, *bounds))
+                    found += [(*row[:4], name, row[4]) for row in rows]
+        found.sort()
+        return [(customer, name, at, body) for customer, at, _, _, name, body in found]
+
+    def sends(self, customer_ids: Sequence[int], since: Instant) -> list[tuple[int, str, Instant, Arm]]:
+        """Messages claimed for sending at or after an instant: (customer, channel, sent_at, arm)."""
+        with self._db.read() as session:
+            return session.rows_in(SENDS, customer_ids, after=(since,))
+
+    def consents(self, customer_ids: Sequence[int]) -> dict[tuple[int, str], bool]:
+        """The answer that counts for each customer and purpose: the newest, of equal ones the withdrawal."""
+        with self._db.read() as session:
+            rows = session.rows_in(CONSENTS, customer_ids)
+        return {(customer, purpose): bool(granted) for customer, purpose, granted in rows}
+
+    def suppressed(self, channel: str, addresses: Sequence[str]) -> set[str]:
+        """Which of these normalised addresses must not be written to."""
+        sql = "SELECT address FROM suppressions WHERE channel = ? AND address IN {wanted}"
+        with self._db.read() as session:
+            return {row[0] for row in session.rows_in(sql, addresses, before=(channel,))}
+
+    def pending_effects_of(self, run_ids: Sequence[str]) -> list[Effect]:
+        """Effects of these runs that are not claimed, ordered by (due_at, id)."""
+        with self._db.read() as session:
+            found = [effect_of(row) for row in session.rows_in(PENDING_OF, run_ids)]
+        return sorted(found, key=lambda effect: (effect.due_at, effect.id))
+
+    def starts_since(self, rule: str, since: Instant) -> list[Instant]:
+        """When the rule's live runs started, from an instant on, in order: what a breaker counts."""
+        sql = "SELECT started_at FROM runs WHERE rule = ? AND started_at >= ? AND arm = 'live' ORDER BY started_at"
+        with self._db.read() as session:
+            return [row[0] for row in session.rows(sql, (rule, since))]
+
+
+def _by_start(row: Row) -> tuple[int, str]:
+    return row[9], row[0]
+
+
+def _changed(changes: str) -> bytes:
+    return encode({"changed": [change[0] for change in decode(changes)]}).encode()

@@ -1,0 +1,39 @@
+"""Two customers become one: everything of the absorbed one moves, in the transaction that decides the merge."""
+
+from __future__ import annotations
+
+from retain.store.database import Session
+from retain.store.identity import Identity, move_identities
+from retain.store.rows import Merge
+
+# Ended and live runs stand in two partial indexes, so each has its own statement.
+MOVES = (
+    "UPDATE events SET former = coalesce(former, customer), customer = ? WHERE customer = ?",
+    "UPDATE runs SET customer = ? WHERE customer = ? AND state != 'ended'",
+    "UPDATE runs SET customer = ? WHERE customer = ? AND state = 'ended'",
+    "UPDATE records SET customer = ? WHERE customer = ?",
+    "UPDATE consents SET customer = ? WHERE customer = ?",
+    "UPDATE customers SET merged_into = ? WHERE merged_into = ?",
+)
+MOVE_EFFECTS = (
+    "UPDATE effects SET customer = ? WHERE customer = ? AND run IN"
+    " (SELECT id FROM runs WHERE customer = ? AND state != 'ended'"
+    " UNION ALL SELECT id FROM runs WHERE customer = ? AND state = 'ended')"
+)
+EMPTY = (
+    "UPDATE customers SET fields = '{}', stamps = '{}', watches = NULL, recheck_at = NULL, merged_into = ? WHERE id = ?"
+)
+
+
+def absorb(session: Session, merge: Merge) -> dict[Identity, int]:
+    """Move everything of the loser to the survivor; the identities that moved.
+
+    Consents keep every answer, so the newest of both counts and of equal ones the withdrawal. Suppressions stand by
+    address and stay. Decisions stay with the customer for whom they were made: before the merge the two were apart.
+    """
+    moved = move_identities(session, merge.loser, merge.survivor)
+    for sql in MOVES:
+        session.change(sql, (merge.survivor, merge.loser))
+    session.change(MOVE_EFFECTS, (merge.survivor, merge.loser, merge.survivor, merge.survivor))
+    session.change(EMPTY, (merge.survivor, merge.loser))
+    return moved

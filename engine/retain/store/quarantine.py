@@ -1,0 +1,87 @@
+"""What went wrong and who did what: refused messages, events that could not be decided, the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from retain.errors import NotFoundError
+from retain.model import Instant, Json
+from retain.store.acceptance import Sources, counter, events_of_rows, raise_counter
+from retain.store.codec import EVENT_COLUMNS, decode, encode
+from retain.store.database import Database, Session
+from retain.store.rows import AuditRow, FailedEvent, RejectRow
+
+_FAILED = f"SELECT {EVENT_COLUMNS}, reason FROM events JOIN failed_events ON event_seq = seq ORDER BY seq LIMIT ?"
+
+
+class QuarantineMethods:
+    """The part of the store that keeps what was refused, what failed, and the audit trail."""
+
+    _db: Database
+    _sources: Sources
+
+    def add_rejects(self, rows: Sequence[tuple[Instant, str, str, str]]) -> None:
+        """Keep refused messages: (at, source, reason, body) each."""
+        with self._db.write() as session:
+            session.change_many("INSERT INTO rejects (at, source, reason, body) VALUES (?, ?, ?, ?)", rows)
+
+    def list_rejects(self, limit: int = 100, *, source: str | None = None) -> list[RejectRow]:
+        """Refused messages, newest first."""
+        where, values = ("", ()) if source is None else (" WHERE source = ?", (source,))
+        sql = f"SELECT id, at, source, reason, body FROM rejects{where} ORDER BY id DESC LIMIT ?"
+        with self._db.read() as session:
+            return [RejectRow(*row) for row in session.rows(sql, (*values, limit))]
+
+    def prune_rejects(self, keep: int) -> int:
+        """Forget all but the newest refused messages; how many were forgotten."""
+        with self._db.write() as session:
+            return session.change("DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?", (keep,))
+
+    def failed_events(self, limit: int = 100) -> list[FailedEvent]:
+        """Quarantined events, oldest first."""
+        with self._db.read() as session:
+            rows = session.rows(_FAILED, (limit,))
+            events = events_of_rows(session, self._sources, rows)
+        return [FailedEvent(event, row[-1]) for event, row in zip(events, rows, strict=True)]
+
+    def retry_failed(self, seqs: Sequence[int], now: Instant) -> dict[int, int]:
+        """Accept quarantined events anew: old place to new place in the order.
+
+        Each goes to the end of the order with received_at = now, so that it is decided after everything that is
+        decided already, and a rebuild follows the same order. A derived event is decided as if it had come by itself.
+
+        Raises:
+            NotFoundError: one of them is not quarantined.
+        """
+        places = {}
+        with self._db.write() as session:
+            last = counter(session, "last_seq")
+            for seq in sorted(seqs):
+                last += 1
+                _move_to_end(session, seq, last, now)
+                places[seq] = last
+            raise_counter(session, "last_seq", last)
+        return places
+
+    def audit(self, who: str, what: str, details: dict[str, Json], *, at: Instant) -> None:
+        """Keep who did what."""
+        with self._db.write() as session:
+            session.change(
+                "INSERT INTO audit (at, who, what, details) VALUES (?, ?, ?, ?)", (at, who, what, encode(details))
+            )
+
+    def list_audit(self, limit: int = 100) -> list[AuditRow]:
+        """The audit trail, newest first."""
+        sql = "SELECT id, at, who, what, details FROM audit ORDER BY id DESC LIMIT ?"
+        with self._db.read() as session:
+            return [AuditRow(row[0], row[1], row[2], row[3], decode(row[4])) for row in session.rows(sql, (limit,))]
+
+
+def _move_to_end(session: Session, seq: int, place: int, now: Instant) -> None:
+    if not session.change("DELETE FROM failed_events WHERE event_seq = ?", (seq,)):
+        raise NotFoundError("quarantined event", str(seq))
+    session.change("UPDATE events SET seq = ?, received_at = ?, cause_seq = NULL WHERE seq = ?", (place, now, seq))
+    session.change(
+        "UPDATE customers SET first_seq = ? WHERE id = (SELECT customer FROM events WHERE seq = ?) AND first_seq = ?",
+        (place, place, seq),
+    )

@@ -1,0 +1,154 @@
+"""The store: one class, whose methods are grouped by what they are for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retain.errors import SchemaVersionError, StoreUnavailableError
+from retain.store import dialect
+from retain.store.acceptance import AcceptanceMethods, Sources
+from retain.store.admin import AdminMethods
+from retain.store.committing import CommitMethods
+from retain.store.counting import CountMethods
+from retain.store.database import Database
+from retain.store.due import DueMethods
+from retain.store.facts import FactsMethods
+from retain.store.filesystem import refuse_network
+from retain.store.identity import IdentityCache
+from retain.store.keeping import KeepingMethods
+from retain.store.lock import StoreLock
+from retain.store.quarantine import QuarantineMethods
+from retain.store.rebuild import RebuildMethods
+from retain.store.tables import SCHEMA_VERSION
+
+
+class Store(
+    AcceptanceMethods,
+    FactsMethods,
+    DueMethods,
+    CommitMethods,
+    KeepingMethods,
+    QuarantineMethods,
+    AdminMethods,
+    CountMethods,
+    RebuildMethods,
+):
+    """Everything durable, in one SQLite file. Synchronous: one thread writes, any thread reads.
+
+    A method that writes is one transaction and returns after it is on disk. Every method may raise
+    `StoreUnavailableError`; those that write, `StoreFullError`, and then nothing of the call is stored.
+    """
+
+    def __init__(self, db: Database, lock: StoreLock | None = None) -> None:
+        self._db = db
+        self._lock = lock
+        self._sources = Sources(db)
+        self._identities = IdentityCache()
+
+    @classmethod
+    def open(
+        cls, url_or_path: str | Path, *, read_only: bool = False, create: bool = True, lock_wait_s: float = 5.0
+    ) -> Store:
+        """Open a store, by default for writing, which takes its lock.
+
+        A read-only store that no daemon holds and that was closed in order is opened as immutable: no file beside it
+        appears, none changes, and a daemon waits until it is closed. While a daemon runs, or after a crash, it is read
+        through the journal that is there already.
+
+        Args:
+            url_or_path: `sqlite:///PATH` or a path.
+            create: whether a missing file is made.
+            lock_wait_s: how long to wait for readers of a store at rest, in seconds.
+
+        Raises:
+            StoreBusyError: another process has it open for writing.
+            SchemaVersionError: its tables are older or newer than this program.
+            StoreUnavailableError: there is no file, or it cannot be used.
+        """
+        path = dialect.location(url_or_path)
+        if not path.exists() and (read_only or not create):
+            raise StoreUnavailableError("there is no store", where=str(path), cure="make a project with `retain init`")
+        if not path.parent.is_dir():
+            raise StoreUnavailableError("there is no such folder", where=str(path.parent), cure="make it first")
+        refuse_network(path.parent)
+        if read_only:
+            return cls._open_reading(path)
+        lock = StoreLock.exclusive(path, wait_s=lock_wait_s)
+        try:
+            return cls._prepared(Database(path), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def in_memory(cls) -> Store:
+        """A store that ends with the process; the same code over one connection."""
+        return cls._prepared(Database(None))
+
+    @classmethod
+    def _open_reading(cls, path: Path) -> Store:
+        lock = None if dialect.has_unmerged_journal(path) else StoreLock.shared(path)
+        store = cls(Database(path, read_only=True, immutable=lock is not None), lock)
+        try:
+            store._check_version()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def _prepared(cls, db: Database, lock: StoreLock | None = None) -> Store:
+        store = cls(db, lock)
+        try:
+            store._create_tables()
+            store._check_version()
+        except BaseException:
+            db.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Close all connections and give up the lock."""
+        self._db.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def checkpoint(self) -> None:
+        """Move the journal into the file, so that a copy of the file alone is whole."""
+        self._db.checkpoint()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _create_tables(self) -> None:
+        with self._db.write() as session:
+            if session.rows(dialect.TABLES):
+                return
+            for statement in dialect.create_statements():
+                session.change(statement)
+            names = [("last_seq", 0), ("last_customer", 0), ("watermark", 0)]
+            session.change_many("INSERT INTO counters (name, value) VALUES (?, ?)", names)
+            session.change("INSERT INTO alembic_version (version_num) VALUES (?)", (SCHEMA_VERSION,))
+
+    def _check_version(self) -> None:
+        where = str(self._db.path or "")
+        with self._db.read() as session:
+            if ("alembic_version",) not in session.rows(dialect.TABLES):
+                raise StoreUnavailableError("the file is no store of Retain", where=where, cure="name another file")
+            row = session.row("SELECT version_num FROM alembic_version")
+        version = row[0] if row else ""
+        if version < SCHEMA_VERSION:
+            raise SchemaVersionError(
+                f"the store's tables are at version {version}, this program needs {SCHEMA_VERSION}",
+                where=where,
+                cure="stop the daemon, make a copy of the file, then run `retain db upgrade`",
+            )
+        if version > SCHEMA_VERSION:
+            raise SchemaVersionError(
+                f"the store's tables are at version {version}, this program knows {SCHEMA_VERSION}",
+                where=where,
+                cure="install the newer version of retain that wrote it",
+            )
