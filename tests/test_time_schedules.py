@@ -108,7 +108,12 @@ def test_dates_that_stand_for_never_do_no_harm(schedule, value):
     assert found is None or found[1] >= "2026-01-01"
 
 
-dates = st.dates(max_value=date(2024, 12, 31)).map(date.isoformat)
+def test_a_date_whose_instant_lies_beyond_the_calendar_plans_nothing():
+    late = FieldSchedule(kind="date", field="d", at=time(23))
+    assert late.next_after("9999-12-31", at("2026-01-01"), NEW_YORK) is None
+
+
+dates = st.dates(max_value=date(2022, 12, 31)).map(date.isoformat)
 days_moved = st.integers(-500, 500)
 
 

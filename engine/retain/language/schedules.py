@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
-from retain.instants import DAY
+from retain.instants import DAY, to_datetime
 from retain.language.calendars import Calendar, parse_hours
 from retain.language.cron import Cron, parse_cron
 from retain.language.quiet import until_open
@@ -77,6 +77,7 @@ class FieldSchedule:
         moved = local + offset
         whole_days = self.offset % DAY == 0
         instant = local_to_instant(moved, zone) if whole_days else local_to_instant(local, zone) + self.offset
+        to_datetime(instant)  # on the first and last day of the calendar a zone can leave it
         return instant, moved.isoformat(timespec="auto" if moved.second or moved.microsecond else "minutes")
 
 

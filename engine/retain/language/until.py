@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
-from retain.instants import from_datetime
+from retain.instants import from_datetime, to_datetime
 from retain.language.wallclock import parse_time, weekday_or_none
 from retain.language.zones import local_date, local_to_instant
 from retain.model import Instant
@@ -72,6 +72,8 @@ def _parse(text: str) -> Until:
 
 def _instant_of(moment: datetime, zone: tzinfo) -> Instant:
     try:
-        return local_to_instant(moment, zone) if moment.tzinfo is None else from_datetime(moment)
+        instant = local_to_instant(moment, zone) if moment.tzinfo is None else from_datetime(moment)
+        to_datetime(instant)  # on the first and last day of the calendar a zone can leave it
+        return instant
     except OverflowError:
         raise ValueError(f"{moment.isoformat()} is out of reach; {_FORMS}") from None

@@ -42,9 +42,11 @@ def local_date(at: Instant, zone: tzinfo) -> date:
 
 def instants_of(local: datetime, zone: tzinfo) -> tuple[Instant, ...]:
     """Every instant at which the wall shows `local`: none where it is skipped, two where it is repeated."""
-    local = local.replace(microsecond=local.microsecond // 1000 * 1000)
-    found = {from_datetime(local.replace(tzinfo=zone, fold=fold)) for fold in (0, 1)}
-    return tuple(sorted(at for at in found if local_time(at, zone) == local))
+    first, last = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    before, after = _offset(first), _offset(last)  # the same except in a gap, where it grows, and where time repeats
+    if before == after:
+        return (from_datetime(first),)
+    return (from_datetime(first), from_datetime(last)) if before > after else ()
 
 
 def local_to_instant(local: datetime, zone: tzinfo) -> Instant:
@@ -60,10 +62,10 @@ def local_to_last_instant(local: datetime, zone: tzinfo) -> Instant:
 def _end_of_gap(local: datetime, zone: tzinfo) -> Instant:
     """The first instant with the offset that holds after the span in which `local` is skipped."""
     before, after = (from_datetime(local.replace(tzinfo=zone, fold=fold)) for fold in (1, 0))
-    offset = to_datetime(after, zone).utcoffset()
+    offset = _offset(to_datetime(after, zone))
     while after - before > 1:
         middle = (before + after) // 2
-        if to_datetime(middle, zone).utcoffset() == offset:
+        if _offset(to_datetime(middle, zone)) == offset:
             after = middle
         else:
             before = middle
@@ -72,8 +74,12 @@ def _end_of_gap(local: datetime, zone: tzinfo) -> Instant:
 
 def fold_ahead(at: Instant, zone: tzinfo) -> timedelta:
     """By how much clocks are put back within the day after an instant; nothing on other days."""
-    here, later = (to_datetime(moment, zone).utcoffset() or timedelta() for moment in (at, at + DAY))
+    here, later = (_offset(to_datetime(moment, zone)) for moment in (at, at + DAY))
     return max(here - later, timedelta())
+
+
+def _offset(when: datetime) -> timedelta:
+    return when.utcoffset() or timedelta()
 
 
 def start_of_date(day: date, zone: tzinfo) -> Instant:
