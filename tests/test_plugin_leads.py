@@ -168,7 +168,7 @@ def test_members_may_be_written_as_a_map_by_name() -> None:
 def test_an_assignment_names_the_owner_on_the_customer_and_in_an_event() -> None:
     world = sales(ADA | {"territory": "north"})
     changes = world.do(assign, team="sales", territory="north")
-    assert world.customer == {"lead_owner": "ada@example.test"}
+    assert world.customer == {"lead_owner": "ada@example.test", "lead_state": "open"}
     assert [(event.name, event.fields) for event in changes.events] == [
         ("lead_assigned", {"owner": "ada@example.test", "team": "sales", "territory": "north"})
     ]

@@ -1,8 +1,9 @@
 """Leads: each gets an owner by territory, turn, weight, capacity and absence; how long one may wait, rules say.
 
-A lead is a record of kind `lead` (state open, queued or closed) that belongs to a customer; its owner also stands in
-the customer field `lead_owner`. What a team remembers between two leads is the shared record `turn` of that team. Every
-assignment writes it, so two workers can neither give one turn twice nor fill a member past the capacity.
+A lead is a record of kind `lead` (state open, queued or closed) that belongs to a customer; where it stands and whose
+it is also stand in the customer fields `lead_state` and `lead_owner`. What a team remembers between two leads is the
+shared record `turn` of that team. Every assignment writes it, so two workers can neither give one turn twice nor fill
+a member past the capacity.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ def register_actions() -> Iterable[Action]:
 
 @hookimpl
 def register_fields() -> Iterable[CustomerField]:
-    """Who looks after the customer's open lead."""
-    return (CustomerField(name="lead_owner", schema=_TEXT | {"description": "e-mail address of the lead's owner"}),)
+    """The customer's open lead: where it stands, and who looks after it."""
+    return (
+        CustomerField(name="lead_owner", schema=_TEXT | {"description": "e-mail address of the lead's owner"}),
+        CustomerField(name="lead_state", schema=_TEXT | {"enum": ["open", "queued"]}),
+    )
 
 
 @hookimpl

@@ -78,7 +78,7 @@ def close(view: StoreView, inputs: Fields) -> StoreChanges:
     told = {"outcome": inputs["outcome"]} | ({"owner": lead.owner} if lead.owner else {})
     return StoreChanges(
         output={"closed": True},
-        fields={"lead_owner": None},
+        fields={"lead_owner": None, "lead_state": None},
         records=(closed,),
         events=(NewEvent(name="lead_closed", fields=told),),
     )
@@ -107,7 +107,7 @@ def _given(lead: Record, pick: _Pick, team: str, territory: str, event: NewEvent
     where = {"team": team} | ({"territory": territory} if territory else {})
     return StoreChanges(
         output={"owner": owner, "team": team, "lead_id": lead.id},
-        fields={"lead_owner": owner},
+        fields={"lead_owner": owner, "lead_state": "open"},
         records=(replace(lead, owner=owner, state="open", fields={**lead.fields, **where}), pick.turn),
         events=(replace(event, fields={"owner": owner, **where, **event.fields}),),
     )
@@ -126,7 +126,8 @@ def _nobody(view: StoreView, inputs: Fields, lead: Record) -> StoreChanges:
         return StoreChanges(output={"team": inputs["team"]})
     kept = {name: inputs[name] for name in ("team", "territory") if inputs.get(name)}
     queued = replace(lead, state="queued", fields={**lead.fields, **kept})
-    return StoreChanges(output={"team": inputs["team"], "lead_id": lead.id}, records=(queued,))
+    output = {"team": inputs["team"], "lead_id": lead.id}
+    return StoreChanges(output=output, fields={"lead_state": "queued"}, records=(queued,))
 
 
 _KINDS = frozenset({"lead", "turn"})

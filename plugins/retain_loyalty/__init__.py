@@ -17,7 +17,7 @@ from retain.hookspecs import hookimpl
 from retain.model import Json
 from retain.registry import Action, CustomerField, EventType, Function, JsonSchema
 from retain_loyalty.actions import EARN, REVERSE, SET_TIER
-from retain_loyalty.programmes import level, level_for, spend, tier_for
+from retain_loyalty.programmes import grace, level, level_for, spend, tier_for
 
 _TEXT: dict[str, Json] = {"type": "string"}
 _PROGRAMME = {"programme": "name"}
@@ -54,6 +54,12 @@ def register_functions() -> Iterable[Function]:
             summary="How high the customer's present tier is; 0 is the lowest or none.",
             parameters=_PROGRAMME,
             body=level,
+        ),
+        Function(
+            name="grace",
+            summary="How long a tier is kept once the spend has fallen below it.",
+            parameters=_PROGRAMME,
+            body=grace,
         ),
         Function(
             name="points_balance",

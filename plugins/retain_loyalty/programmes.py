@@ -9,6 +9,7 @@ from retain.errors import NotFoundError
 from retain.model import Json
 
 DEFAULT_WINDOW = "365d"
+DEFAULT_GRACE = "30d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,13 @@ class Programme:
     Args:
         levels: from the lowest to the highest.
         spend: the expression that qualifies, one definition for upgrades, downgrades and letters.
+        grace: how long a tier is kept once the spend has fallen below it, as a duration of the language.
     """
 
     name: str
     levels: tuple[Level, ...]
     spend: str
+    grace: str
 
     def rank(self, tier: str | None) -> int:
         """How high a tier is: 0 for none, for an unknown one and for a level that costs nothing, then 1, 2, …"""
@@ -53,12 +56,12 @@ def read_programme(name: str, written: Mapping[str, Json]) -> Programme:
     """A programme as written: `levels` with `name` and `from`, and what qualifies.
 
     `qualifies` is an expression. Without it, orders count less refunds, both within `window` (365d if not written).
+    `grace` is 30d if not written.
     """
     levels = sorted((Level(level["name"], level["from"]) for level in written["levels"]), key=lambda level: level.least)
-    window = _window(written.get("window", DEFAULT_WINDOW))
-    within = f"in last {window}"
+    within = f"in last {_duration(written.get('window', DEFAULT_WINDOW))}"
     spend = written.get("qualifies") or f"sum(order_completed.total {within}) - sum(order_refunded.total {within})"
-    return Programme(name, tuple(levels), f"({spend})")
+    return Programme(name, tuple(levels), f"({spend})", _duration(written.get("grace", DEFAULT_GRACE)))
 
 
 def spend(arguments: Mapping[str, Json], named: Mapping[str, Json]) -> str:
@@ -100,6 +103,11 @@ def level(arguments: Mapping[str, Json], named: Mapping[str, Json]) -> str:
     return f"case {' '.join(whens)} else 0 end"
 
 
+def grace(arguments: Mapping[str, Json], named: Mapping[str, Json]) -> str:
+    """`grace(programme)`: how long a tier is kept once the spend has fallen below it."""
+    return _named(arguments, named).grace
+
+
 def _named(arguments: Mapping[str, Json], named: Mapping[str, Json]) -> Programme:
     name, tiers = arguments["programme"], named.get("tiers", {})
     if name not in tiers:
@@ -107,8 +115,9 @@ def _named(arguments: Mapping[str, Json], named: Mapping[str, Json]) -> Programm
     return read_programme(name, tiers[name])
 
 
-def _window(window: Json) -> str:
-    return f"{window}ms" if isinstance(window, int) else str(window)
+def _duration(written: Json) -> str:
+    """A duration of the language, whether it comes in milliseconds or as it was written."""
+    return f"{written}ms" if isinstance(written, int) else str(written)
 
 
 def _quoted(text: str) -> str:
