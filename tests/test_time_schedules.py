@@ -101,6 +101,18 @@ def test_a_value_that_is_no_date_plans_nothing(schedule, value):
     assert planned(schedule, value, "2026-01-01") is None
 
 
+def test_a_field_declared_as_a_date_counts_as_it_is_written():
+    birthday = FieldSchedule(kind="yearly", field="birth_date", declared="date")
+    assert planned(birthday, "1990-05-01T00:00:00.000Z", "2026-04-01", NEW_YORK) == (
+        "2026-05-01T09:00-04:00",
+        "2026-05-01T09:00",
+    )
+    assert planned(BIRTHDAY, "1990-05-01T00:00:00.000Z", "2026-04-01", NEW_YORK) == (
+        "2026-04-30T09:00-04:00",
+        "2026-04-30T09:00",
+    )
+
+
 @pytest.mark.parametrize("value", ["9999-12-31", "0001-01-01", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
 @pytest.mark.parametrize("schedule", [BIRTHDAY, RENEWAL, FieldSchedule(kind="date", field="d", offset=30 * DAY)])
 def test_dates_that_stand_for_never_do_no_harm(schedule, value):

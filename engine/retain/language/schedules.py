@@ -41,12 +41,14 @@ class FieldSchedule:
         offset: negative for before, positive for after, in milliseconds; whole days move the date, other durations
             move real time.
         at: local time of day.
+        declared: the field's type; of a `date` the day counts as written, whatever time and offset follow it.
     """
 
     kind: Literal["yearly", "date"]
     field: str
     offset: Millis = 0
     at: time = time(9)
+    declared: Literal["date", "instant"] = "instant"
 
     def next_after(self, value: Json, after: Instant, zone: tzinfo) -> tuple[Instant, str] | None:
         """The first planned instant later than `after`, with the local time such as `2026-05-01T09:00` that names it.
@@ -54,6 +56,8 @@ class FieldSchedule:
         None where there is none, or where `value` is no date. The name stays the same when the zone changes, so one
         day never plans two starts.
         """
+        if self.declared == "date" and isinstance(value, str):
+            value = value[:10]
         day = date_of(value, zone)
         if day is None:
             return None
