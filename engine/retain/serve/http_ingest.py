@@ -20,8 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from retain.errors import IngestError, OverloadedError, StoreError
 from retain.model import Json
-from retain.serve.ports import NO_KEY_SOURCE, HttpPorts
-from retain.store.rows import Accepted
+from retain.serve.ports import NO_KEY_SOURCE, HttpPorts, Stored
 from retain.wire import MAX_BODY_BYTES, decode_request, too_large_body
 from retain.wire import Request as Calls
 from retain.wire_message import Intake, Reading, read_calls
@@ -144,7 +143,7 @@ def _read(
 
 async def _store(intake: Intake, ports: HttpPorts) -> Response:
     try:
-        accepted = await ports.ingest(intake)
+        stored = await ports.ingest(intake)
     except OverloadedError as error:
         headers = {"retry-after": str(max(1, round(error.after)))}
         return refusal(429, "overloaded", error.what, help=error.cure, headers=headers)
@@ -152,7 +151,7 @@ async def _store(intake: Intake, ports: HttpPorts) -> Response:
         return refusal(
             503, _store_code(error), error.what, help=error.cure, headers={"retry-after": str(RETRY_STORE_S)}
         )
-    return JSONResponse(_report(intake, accepted))
+    return JSONResponse(_report(intake, stored))
 
 
 def _store_code(error: StoreError) -> str:
@@ -160,11 +159,11 @@ def _store_code(error: StoreError) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).lower()
 
 
-def _report(intake: Intake, accepted: Sequence[Accepted]) -> dict[str, Json]:
-    duplicates = sum(1 for item in accepted if item.duplicate)
+def _report(intake: Intake, stored: Sequence[Stored]) -> dict[str, Json]:
+    duplicates = sum(1 for item in stored if item.duplicate)
     return {
         "success": True,
-        "accepted": len(accepted) - duplicates,
+        "accepted": len(stored) - duplicates,
         "duplicates": duplicates,
         "rejected": [
             {"index": item.index, "code": item.code, "message": item.what, "help": item.cure}

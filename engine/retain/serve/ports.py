@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from retain.clock import Clock, SystemClock
 from retain.model import Fields
 from retain.registry import Page, PageResponse
-from retain.store.rows import Accepted
 from retain.wire_fields import FieldTypes
 from retain.wire_message import Intake
 
 NO_KEY_SOURCE = "default"  # the source of events where no write keys are configured
+
+
+class Stored(Protocol):
+    """What came of one message; the store's `Accepted` is one."""
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether it was known already."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,7 @@ class HttpPorts:
     """What the ingest listener is made of.
 
     Args:
-        ingest: stores messages, rejections and counts of notes; returns one `Accepted` per message, in their order,
+        ingest: stores messages, rejections and counts of notes; returns one `Stored` per message, in their order,
             after the commit. May raise `StoreError` (503), `OverloadedError` (429).
         types: the declared types at this moment; they change with a reload.
         health: whether the daemon does its work.
@@ -39,7 +48,7 @@ class HttpPorts:
         body_timeout_s: how long a sender may take for one body.
     """
 
-    ingest: Callable[[Intake], Awaitable[Sequence[Accepted]]]
+    ingest: Callable[[Intake], Awaitable[Sequence[Stored]]]
     types: Callable[[], FieldTypes]
     health: Callable[[], Health]
     metrics_text: Callable[[], str]
