@@ -55,7 +55,7 @@ class Node:
 
 
 @dataclass(slots=True, kw_only=True)
-class Literal_(Node):
+class Literal_(Node):  # noqa: N801  `Literal` is the word of typing
     """A number, text, duration (milliseconds), true or false, or (after `since`) an instant."""
 
     value: int | float | str | bool

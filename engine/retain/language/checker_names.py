@@ -182,9 +182,7 @@ class Names(Context):
     def event(self, written: str, path: str, span: tuple[int, int]) -> str:
         """The one form of an event's name; a problem where no such event is declared."""
         name = slug(written)
-        is_dotted = (
-            slug(f"{written}.{path}") in self.env.schema.events
-        )  # `order.completed`, which is reported elsewhere
+        is_dotted = slug(f"{written}.{path}") in self.env.schema.events
         if name not in self.env.schema.events and not is_dotted:
             near = nearest(name, self.env.schema.events)
             cure = f"did you mean {near}? else " if near else ""
