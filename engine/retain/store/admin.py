@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, Table, or_, select, text, union_all
@@ -108,11 +108,11 @@ class AdminMethods:
         found = self._select(effects, EFFECT_COLUMNS, clauses, limit, effects.c.created_at.desc(), effects.c.id)
         return [effect_of(row) for row in found]
 
-    def effects_by_id(self, ids: Sequence[str]) -> dict[str, Effect]:
-        """Effects by id."""
-        sql = f"SELECT {EFFECT_COLUMNS} FROM effects WHERE id IN {{wanted}}"
+    def effects_by_id(self, ids: Collection[str]) -> list[Effect]:
+        """Those of these effects that exist, in the order of their ids."""
+        sql = f"SELECT {EFFECT_COLUMNS} FROM effects WHERE id IN {{wanted}} ORDER BY id"
         with self._db.read() as session:
-            return {row[0]: effect_of(row) for row in session.rows_in(sql, ids)}
+            return [effect_of(row) for row in session.rows_in(sql, sorted(ids))]
 
     def in_doubt_on_start(self, now: Instant) -> list[Effect]:
         """Effects that a process before this one had claimed and did not finish, in the order of their ids."""
@@ -144,7 +144,7 @@ class AdminMethods:
         found = self.summaries_of([event_seq])
         return found[0] if found else None
 
-    def summaries_of(self, event_seqs: Sequence[int]) -> list[Summary]:
+    def summaries_of(self, event_seqs: Collection[int]) -> list[Summary]:
         """What was decided about events, in their order."""
         sql = "SELECT event_seq, at, packed, changes FROM summaries WHERE event_seq IN {wanted} ORDER BY event_seq"
         with self._db.read() as session:

@@ -89,14 +89,13 @@ def _write_events(session: Session, batch: Batch, sources: Mapping[str, int]) ->
     if not batch.events and not batch.posted:
         return {}
     last = counter(session, "last_seq")
-    decided = counter(session, "watermark") if batch.watermark is None else batch.watermark
+    causes = _causes(batch, counter(session, "watermark"))
     numbers: dict[int, int] = {}
     rows = []
     for event in batch.events:
         last += 1
         numbers[event.seq] = last
-        cause = decided if event.cause_seq is None else event.cause_seq
-        rows.append(event_values(event, last, sources[event.source], cause))
+        rows.append(event_values(event, last, sources[event.source], causes[event.seq]))
     for event in batch.posted:
         last += 1
         numbers[event.seq] = last
@@ -104,6 +103,20 @@ def _write_events(session: Session, batch: Batch, sources: Mapping[str, int]) ->
     session.change_many(INSERT_EVENT, rows)
     raise_counter(session, "last_seq", last)
     return numbers
+
+
+def _causes(batch: Batch, decided: int) -> dict[int, int]:
+    """The accepted event in whose wake each derived one was decided: the summaries stand in the order of deciding."""
+    causes: dict[int, int] = {}
+    for summary in batch.summaries:
+        if summary.event_seq > 0:
+            decided = summary.event_seq
+        else:
+            causes[summary.event_seq] = decided
+    return {
+        event.seq: causes.get(event.seq, decided) if event.cause_seq is None else event.cause_seq
+        for event in batch.events
+    }
 
 
 def _write_state(session: Session, batch: Batch, numbers: Mapping[int, int]) -> None:

@@ -6,6 +6,18 @@ from retain.store.acceptance import counter
 from retain.store.database import Database, Session, Values
 from retain.store.rows import RuleStats, StoreCounts
 
+_OF_RULE = {
+    "started": "SELECT arm, count(*) FROM runs WHERE rule = ? GROUP BY arm",
+    "states": "SELECT state, count(*) FROM runs WHERE rule = ? AND state != 'ended' GROUP BY state",
+    "ended": "SELECT ended_by, count(*) FROM runs WHERE rule = ? AND state = 'ended' GROUP BY ended_by",
+    "sent": (
+        "SELECT action, count(*) FROM effects WHERE rule = ? AND arm = 'live' AND sent_at IS NOT NULL GROUP BY action"
+    ),
+    "refused": "SELECT outcome, count(*) FROM decisions WHERE rule = ? AND kind = 'refusal' GROUP BY outcome",
+    "effects": "SELECT state, count(*) FROM effects WHERE rule = ? GROUP BY state",
+    "refused_effects": "SELECT reason, count(*) FROM effects WHERE rule = ? AND state = 'refused' GROUP BY reason",
+}
+
 
 class CountMethods:
     """The part of the store that counts."""
@@ -31,33 +43,9 @@ class CountMethods:
 
         Refusals before `if` was true stand packed in the summaries; whoever knows their form counts them there.
         """
-        of_rule = (rule,)
         with self._db.read() as session:
-            return RuleStats(
-                started=_grouped(session, "SELECT arm, count(*) FROM runs WHERE rule = ? GROUP BY arm", of_rule),
-                states=_grouped(
-                    session,
-                    "SELECT state, count(*) FROM runs WHERE rule = ? AND state != 'ended' GROUP BY state",
-                    of_rule,
-                ),
-                ended=_grouped(
-                    session,
-                    "SELECT ended_by, count(*) FROM runs WHERE rule = ? AND state = 'ended' GROUP BY ended_by",
-                    of_rule,
-                ),
-                sent=_grouped(
-                    session,
-                    "SELECT action, count(*) FROM effects"
-                    " WHERE rule = ? AND arm = 'live' AND sent_at IS NOT NULL GROUP BY action",
-                    of_rule,
-                ),
-                refused=_grouped(
-                    session,
-                    "SELECT outcome, count(*) FROM decisions WHERE rule = ? AND kind = 'refusal' GROUP BY outcome",
-                    of_rule,
-                ),
-                effects=_grouped(session, "SELECT state, count(*) FROM effects WHERE rule = ? GROUP BY state", of_rule),
-            )
+            counted = {name: _grouped(session, sql, (rule,)) for name, sql in _OF_RULE.items()}
+        return RuleStats(**counted)
 
 
 def _count(session: Session, what: str, values: Values = ()) -> int:

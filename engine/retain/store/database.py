@@ -7,7 +7,7 @@ whenever another one has written. A store in memory has the writer's connection 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -37,7 +37,7 @@ class Session:
         found: Row | None = self._driver.execute(sql, values).fetchone()
         return found
 
-    def rows_in(self, sql: str, wanted: Sequence[object], before: Values = (), after: Values = ()) -> list[Row]:
+    def rows_in(self, sql: str, wanted: Collection[object], before: Values = (), after: Values = ()) -> list[Row]:
         """All rows of a query in which `{wanted}` stands for a list of any length; rows of long lists are not ordered.
 
         Args:
@@ -75,10 +75,14 @@ class Database:
         path: of the file; None is a store in memory.
         read_only: whether writing is refused.
         immutable: whether nobody can write while it is open (see `dialect.connect_reader`).
+        scratch: whether it is thrown away: fast, not durable, one connection.
     """
 
-    def __init__(self, path: Path | None, *, read_only: bool = False, immutable: bool = False) -> None:
+    def __init__(
+        self, path: Path | None, *, read_only: bool = False, immutable: bool = False, scratch: bool = False
+    ) -> None:
         self.path = path
+        self._shares_writer = path is None or scratch
         self.read_only = read_only
         self._immutable = immutable
         self._lock = threading.RLock()
@@ -89,14 +93,14 @@ class Database:
         self._writer: Session | None = None
         with self._translated():
             if not read_only:
-                self._writer = Session(dialect.connect_writer(path))
+                self._writer = Session(dialect.connect_writer(path, scratch=scratch))
             else:
                 self._reader()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for queries; each query sees what is committed when it begins."""
-        own = self.path is None or threading.get_ident() == self._writer_thread
+        own = self._shares_writer or threading.get_ident() == self._writer_thread
         if self._writer is not None and own:
             with self._lock, self._translated():
                 yield self._writer
@@ -131,7 +135,7 @@ class Database:
 
     def checkpoint(self) -> None:
         """Move what is committed from the journal into the file and empty the journal."""
-        if self._writer is not None and self.path is not None:
+        if self._writer is not None and not self._shares_writer:
             with self._lock, self._translated():
                 self._writer.rows(dialect.CHECKPOINT)
 

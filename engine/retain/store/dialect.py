@@ -40,6 +40,7 @@ _WRITER = (
     f"PRAGMA journal_size_limit = {64 << 20}",
     "PRAGMA cache_size = -65536",
 )
+_SCRATCH = ("PRAGMA journal_mode = MEMORY", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -65536")
 _READER = ("PRAGMA query_only = ON", "PRAGMA cache_size = -16384")
 _BOTH = (
     "PRAGMA busy_timeout = 5000",
@@ -65,11 +66,11 @@ def location(url_or_path: str | Path) -> Path:
     return Path(text)
 
 
-def connect_writer(path: Path | None) -> Connection:
-    """The one connection that writes; without a path a store in memory."""
+def connect_writer(path: Path | None, *, scratch: bool = False) -> Connection:
+    """The one connection that writes; without a path a store in memory. A scratch store need not survive anything."""
     if path is None:
         return _connect("file::memory:?cache=private", _BOTH)
-    return _connect(f"file:{quote(str(path.absolute()))}?mode=rwc", _BOTH + _WRITER)
+    return _connect(f"file:{quote(str(path.absolute()))}?mode=rwc", _BOTH + (_SCRATCH if scratch else _WRITER))
 
 
 def connect_reader(path: Path, *, immutable: bool = False) -> Connection:

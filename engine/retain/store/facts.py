@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 from retain.model import Arm, Effect, Event, Instant, Run
@@ -37,7 +37,7 @@ HISTORY = (
 CHANGED = (
     "SELECT e.customer, e.occurred_at, coalesce(e.cause_seq, e.seq), e.seq, s.changes"
     " FROM events e JOIN summaries s ON s.event_seq = e.seq"
-    " WHERE e.customer IN {wanted} AND e.occurred_at >= ? AND (e.seq <= ? OR e.cause_seq IS NOT NULL)"
+    " WHERE e.customer IN {wanted} AND e.name = ? AND e.occurred_at >= ? AND (e.seq <= ? OR e.cause_seq IS NOT NULL)"
     " AND s.changes IS NOT NULL"
 )
 SENDS = (
@@ -46,6 +46,7 @@ SENDS = (
 )
 CONSENTS = "SELECT customer, purpose, granted FROM consents WHERE customer IN {wanted} ORDER BY at, granted DESC, id"
 PENDING_OF = f"SELECT {EFFECT_COLUMNS} FROM effects WHERE run IN {{wanted}} AND state = 'pending'"
+UPDATED = "customer_updated"
 _EVER = -(1 << 62)
 
 
@@ -73,6 +74,12 @@ class FactsMethods:
         """Whether an accepted event waits for its decision."""
         return self.next_undecided() is not None
 
+    def undecided_customers(self) -> set[int]:
+        """Customers with an accepted event that is not decided."""
+        with self._db.read() as session:
+            sql = "SELECT DISTINCT customer FROM events WHERE seq > ? AND cause_seq IS NULL"
+            return {row[0] for row in session.rows(sql, (counter(session, "watermark"),))}
+
     def next_undecided(self) -> Instant | None:
         """When the next undecided event was received."""
         with self._db.read() as session:
@@ -82,7 +89,7 @@ class FactsMethods:
             )
         return None if row is None else row[0]
 
-    def customers(self, ids: Sequence[int]) -> dict[int, CustomerRow]:
+    def customers(self, ids: Collection[int]) -> dict[int, CustomerRow]:
         """Customers by id; an absorbed one has `merged_into`."""
         with self._db.read() as session:
             return {row[0]: customer_of(row) for row in session.rows_in(CUSTOMERS, ids)}
@@ -93,7 +100,7 @@ class FactsMethods:
             sql = "SELECT id FROM customers WHERE id > ? AND merged_into IS NULL ORDER BY id LIMIT ?"
             return [row[0] for row in session.rows(sql, (position, limit))]
 
-    def active_runs(self, customer_ids: Sequence[int], at_most_since: Mapping[str, Instant]) -> list[Run]:
+    def active_runs(self, customer_ids: Collection[int], at_most_since: Mapping[str, Instant]) -> list[Run]:
         """Runs that have not ended, and ended ones of the given rules that first sent at or after the rule's instant.
 
         Ordered by (started_at, id).
@@ -106,22 +113,23 @@ class FactsMethods:
         rows.sort(key=_by_start)
         return [run_of(row) for row in rows]
 
-    def runs_by_id(self, run_ids: Sequence[str]) -> dict[str, Run]:
+    def runs_by_id(self, run_ids: Collection[str]) -> dict[str, Run]:
         """Runs by id, ended ones too."""
         with self._db.read() as session:
             return {row[0]: run_of(row) for row in session.rows_in(RUNS, run_ids)}
 
-    def run_ids_exist(self, run_ids: Sequence[str]) -> set[str]:
+    def run_ids_exist(self, run_ids: Collection[str]) -> set[str]:
         """Which of these runs exist: a start that is among them is a repetition."""
         with self._db.read() as session:
             return {row[0] for row in session.rows_in("SELECT id FROM runs WHERE id IN {wanted}", run_ids)}
 
     def history(
-        self, customer_ids: Sequence[int], since: Mapping[str, Instant | None], upto_seq: int
+        self, customer_ids: Collection[int], since: Mapping[str, Instant | None], upto_seq: int
     ) -> list[HistoryRow]:
         """Decided events of customers by name, ordered by customer, occurred_at and order of deciding.
 
-        `customer_updated` is made from what decided events changed. Quarantined events are left out.
+        A `customer_updated` counts where it changed something, and its one field is `changed`, the set of names.
+        Quarantined events are left out.
 
         Args:
             since: event name to the earliest occurred_at that is wanted; None is all.
@@ -130,34 +138,34 @@ class FactsMethods:
         found: list[tuple[int, Instant, int, int, str, bytes]] = []
         with self._db.read() as session:
             for name, low in since.items():
-                bounds = (_EVER if low is None else low, upto_seq)
-                if name == "customer_updated":
+                bounds = (name, _EVER if low is None else low, upto_seq)
+                if name == UPDATED:
                     rows = session.rows_in(CHANGED, customer_ids, after=bounds)
                     found += [(*row[:4], name, _changed(row[4])) for row in rows]
                 else:
-                    rows = session.rows_in(HISTORY, customer_ids, after=(name, *bounds))
+                    rows = session.rows_in(HISTORY, customer_ids, after=bounds)
                     found += [(*row[:4], name, row[4]) for row in rows]
         found.sort()
         return [(customer, name, at, body) for customer, at, _, _, name, body in found]
 
-    def sends(self, customer_ids: Sequence[int], since: Instant) -> list[tuple[int, str, Instant, Arm]]:
+    def sends(self, customer_ids: Collection[int], since: Instant) -> list[tuple[int, str, Instant, Arm]]:
         """Messages claimed for sending at or after an instant: (customer, channel, sent_at, arm)."""
         with self._db.read() as session:
             return session.rows_in(SENDS, customer_ids, after=(since,))
 
-    def consents(self, customer_ids: Sequence[int]) -> dict[tuple[int, str], bool]:
+    def consents(self, customer_ids: Collection[int]) -> dict[tuple[int, str], bool]:
         """The answer that counts for each customer and purpose: the newest, of equal ones the withdrawal."""
         with self._db.read() as session:
             rows = session.rows_in(CONSENTS, customer_ids)
         return {(customer, purpose): bool(granted) for customer, purpose, granted in rows}
 
-    def suppressed(self, channel: str, addresses: Sequence[str]) -> set[str]:
+    def suppressed(self, channel: str, addresses: Collection[str]) -> set[str]:
         """Which of these normalised addresses must not be written to."""
         sql = "SELECT address FROM suppressions WHERE channel = ? AND address IN {wanted}"
         with self._db.read() as session:
             return {row[0] for row in session.rows_in(sql, addresses, before=(channel,))}
 
-    def pending_effects_of(self, run_ids: Sequence[str]) -> list[Effect]:
+    def pending_effects_of(self, run_ids: Collection[str]) -> list[Effect]:
         """Effects of these runs that are not claimed, ordered by (due_at, id)."""
         with self._db.read() as session:
             found = [effect_of(row) for row in session.rows_in(PENDING_OF, run_ids)]
@@ -175,4 +183,4 @@ def _by_start(row: Row) -> tuple[int, str]:
 
 
 def _changed(changes: str) -> bytes:
-    return encode({"changed": [change[0] for change in decode(changes)]}).encode()
+    return encode({"changed": sorted(change[0] for change in decode(changes))}).encode()

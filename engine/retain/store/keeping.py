@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from retain.errors import NotFoundError
 from retain.model import Instant, Record
@@ -26,14 +26,14 @@ class KeepingMethods:
             row = session.row(sql, (kind, record_id))
         return None if row is None else record_of(row)
 
-    def records_of(self, customer_ids: Sequence[int], kinds: Sequence[str]) -> list[Record]:
+    def records_of(self, customer_ids: Collection[int], kinds: Collection[str]) -> list[Record]:
         """The customers' records of these kinds, ordered by (customer, kind, id)."""
         sql = f"SELECT {RECORD_COLUMNS} FROM records WHERE kind = ? AND customer IN {{wanted}}"
         with self._db.read() as session:
             rows = [row for kind in kinds for row in session.rows_in(sql, customer_ids, before=(kind,))]
         return sorted(map(record_of, rows), key=lambda record: (record.customer, record.kind, record.id))
 
-    def shared_records(self, kinds: Sequence[str]) -> list[Record]:
+    def shared_records(self, kinds: Collection[str]) -> list[Record]:
         """All records of these kinds that belong to no customer, ordered by (kind, id)."""
         sql = f"SELECT {RECORD_COLUMNS} FROM records WHERE kind IN {{wanted}} AND customer IS NULL ORDER BY kind, id"
         with self._db.read() as session:

@@ -191,6 +191,7 @@ class RuleStats:
     sent: dict[str, int]  # by action: effects of live runs that were claimed for sending
     refused: dict[str, int]  # by reason
     effects: dict[str, int]  # by state
+    refused_effects: dict[str, int]  # by reason: consent, suppression, caps, …
 
     @property
     def converted(self) -> int:

@@ -47,7 +47,13 @@ class Store(
 
     @classmethod
     def open(
-        cls, url_or_path: str | Path, *, read_only: bool = False, create: bool = True, lock_wait_s: float = 5.0
+        cls,
+        url_or_path: str | Path,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        scratch: bool = False,
+        lock_wait_s: float = 5.0,
     ) -> Store:
         """Open a store, by default for writing, which takes its lock.
 
@@ -58,6 +64,7 @@ class Store(
         Args:
             url_or_path: `sqlite:///PATH` or a path.
             create: whether a missing file is made.
+            scratch: a store that is thrown away: fast, not durable, not for several processes.
             lock_wait_s: how long to wait for readers of a store at rest, in seconds.
 
         Raises:
@@ -75,7 +82,7 @@ class Store(
             return cls._open_reading(path)
         lock = StoreLock.exclusive(path, wait_s=lock_wait_s)
         try:
-            return cls._prepared(Database(path), lock)
+            return cls._prepared(Database(path, scratch=scratch), lock)
         except BaseException:
             lock.release()
             raise
