@@ -1,0 +1,12 @@
+"""Every problem that `retain check` can report, in one table: what it is, why it matters, what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from retain.language.code import Code, table
+from retain.language.codes_expressions import EXPRESSION_CODES
+
+CODES: Mapping[str, Code] = table(*EXPRESSION_CODES.values())
+
+__all__ = ["CODES", "Code"]
