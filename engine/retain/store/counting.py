@@ -9,7 +9,7 @@ from retain.store.rows import RuleStats, StoreCounts
 _OF_RULE = {
     "started": "SELECT arm, count(*) FROM runs WHERE rule = ? GROUP BY arm",
     "states": "SELECT state, count(*) FROM runs WHERE rule = ? AND state != 'ended' GROUP BY state",
-    "ended": "SELECT ended_by, count(*) FROM runs WHERE rule = ? AND state = 'ended' GROUP BY ended_by",
+    "ended": "SELECT ended_by, count(*) FROM runs WHERE rule = ? AND ended_by != '' GROUP BY ended_by",
     "sent": (
         "SELECT action, count(*) FROM effects WHERE rule = ? AND arm = 'live' AND sent_at IS NOT NULL GROUP BY action"
     ),

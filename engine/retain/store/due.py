@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from retain.model import Effect, Instant
-from retain.store.acceptance import COUNTER
-from retain.store.codec import effect_of
+from retain.store.codec import EFFECT_COLUMNS, effect_of
 from retain.store.database import Database
 
-_NOBODY: frozenset[str] = frozenset()
+RUNS = "SELECT wake_at, id, customer FROM runs WHERE wake_at <= ?{but} ORDER BY wake_at, id LIMIT ?"
+CUSTOMERS = "SELECT recheck_at, id FROM customers WHERE recheck_at <= ? ORDER BY recheck_at, id LIMIT ?"
+EFFECTS = (
+    f"SELECT {EFFECT_COLUMNS} FROM effects WHERE state = 'pending' AND due_at <= ?{{but}} ORDER BY due_at, id LIMIT ?"
+)
+NEXT_RUN = "SELECT min(wake_at) FROM runs WHERE wake_at IS NOT NULL{but}"
+NEXT_CUSTOMER = "SELECT min(recheck_at) FROM customers WHERE recheck_at IS NOT NULL"
+NEXT_EFFECT = "SELECT min(due_at) FROM effects WHERE state = 'pending'"
 
 
 class DueMethods:
@@ -54,12 +60,6 @@ class DueMethods:
             if held is not None:
                 found.append(session.row(NEXT_RUN.format(but=_but("rule", held)), tuple(sorted(held))))
         return min((row[0] for row in found if row is not None and row[0] is not None), default=None)
-
-    def undecided_customers(self) -> set[int]:
-        """Customers who have accepted events that are not decided yet."""
-        with self._db.read() as session:
-            position = session.row(COUNTER, ("watermark",))
-            return {row[0] for row in session.rows(UNDECIDED_CUSTOMERS, (position[0] if position else 0,))}
 
 
 def _but(column: str, names: Collection[str]) -> str:
