@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
 
-from retain.model import Millis
+from retain.language import ast
+from retain.language.ast import Node
+from retain.language.codegen import compile_condition, compile_value
+from retain.language.interpreter import evaluate
+from retain.language.next_change import next_change
+from retain.language.render import render
+from retain.language.scope import Scope
+from retain.language.values import to_json, type_of
+from retain.language.windows import reach
+from retain.model import Instant, Json, Millis, Place, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +49,145 @@ class Needs:
             frozenset().union(*(need.event_fields for need in needs)),
             any(need.uses_time for need in needs),
         )
+
+
+def needs_of(node: Node) -> Needs:
+    """The facts that an expression reads, also through segments, metrics and functions."""
+    found = [_own_needs(part) for part in _everything(node, set())]
+    return Needs.union(*found)
+
+
+def _everything(node: Node, seen: set[int]) -> Iterator[Node]:
+    """All nodes below, shared bodies of metrics and segments once."""
+    if isinstance(node, (ast.MetricRef, ast.InSegment)):
+        if id(node.body) in seen:
+            return
+        seen.add(id(node.body))
+    yield node
+    for child in node.children():
+        yield from _everything(child, seen)
+
+
+def _own_needs(node: Node) -> Needs:
+    match node:
+        case ast.Field(root="customer", path=path):
+            return Needs(customer=frozenset({path}))
+        case ast.Field(root="event", path=path):
+            return Needs(event_fields=frozenset({path}))
+        case ast.History(event=event, event2=event2, window=window):
+            moves = window is not None and window.form not in ("since", "start")
+            events = {name: reach(window) for name in (event, event2) if name}
+            return Needs(events=events, uses_time=moves or node.function == "days_since")
+        case ast.Call(function="known_days" | "days_since" | "days_until" | "age"):
+            return Needs(uses_time=True)
+        case _:
+            return Needs()
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One item of a list of conditions: a test, or a group of further clauses; `node` is the whole as one tree.
+
+    Args:
+        path: in its rule, e.g. "if[1].any[0]".
+        text: as written; of a group its word.
+        group: `any` is or, `all` is and, `none` is not (a or b), in Kleene's logic.
+    """
+
+    path: str
+    text: str
+    place: Place
+    node: Node
+    group: Literal["test", "any", "all", "none"] = "test"
+    children: tuple[Clause, ...] = ()
+
+    @staticmethod
+    def of_group(group: Literal["any", "all", "none"], path: str, place: Place, children: tuple[Clause, ...]) -> Clause:
+        """A group, with its tree made from those of its children."""
+        return Clause(path, group, place, _joined(group, tuple(child.node for child in children)), group, children)
+
+
+def _joined(group: Literal["any", "all", "none"], parts: tuple[Node, ...]) -> Node:
+    type_ = type_of(parts[0]).as_nullable(any(type_of(part).nullable for part in parts))
+    if group == "all":
+        return ast.And(start=0, end=0, type=type_, parts=parts)
+    any_of = ast.Or(start=0, end=0, type=type_, parts=parts)
+    return any_of if group == "any" else ast.Not(start=0, end=0, type=type_, part=any_of)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Clauses joined by and: true only if each is true."""
+
+    clauses: tuple[Clause, ...]
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The tree of each clause."""
+        return tuple(clause.node for clause in self.clauses)
+
+    @cached_property
+    def needs(self) -> Needs:
+        """The facts that it reads."""
+        return Needs.union(*map(needs_of, self.nodes))
+
+    @cached_property
+    def first_failing(self) -> Callable[[Scope], int]:
+        """Generated code: the index of the first clause that is not true, or -1."""
+        return compile_condition(self.nodes)
+
+    def is_true(self, scope: Scope) -> bool:
+        """Whether every clause is true; an unknown is not."""
+        return self.first_failing(scope) < 0
+
+    def verdict(self, scope: Scope) -> bool | None:
+        """True, false, or None where a missing value leaves it open."""
+        verdicts = [evaluate(node, scope) for node in self.nodes]
+        return False if False in verdicts else None if None in verdicts else True
+
+    def next_change(self, scope: Scope) -> Instant | None:
+        """The earliest instant after now at which the verdict can change with no new fact; None is never.
+
+        It may be early, never late.
+        """
+        if not self.needs.uses_time and not self.needs.events:
+            return None
+        return next_change(ast.And(start=0, end=0, parts=self.nodes), scope)
+
+    @cached_property
+    def can_be_unknown(self) -> bool:
+        """Whether a missing value can leave the verdict open."""
+        return any(type_of(node).nullable for node in self.nodes)
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of the meaning: segments, metrics and functions written out, spelling and places left out."""
+        return digest(*(render(node, inline=True) for node in self.nodes))
+
+
+@dataclass(frozen=True)
+class Expression:
+    """One value: a metric, a key, the inside of `{{ }}`."""
+
+    text: str
+    node: Node
+    place: Place
+
+    @cached_property
+    def needs(self) -> Needs:
+        """The facts that it reads."""
+        return needs_of(self.node)
+
+    @cached_property
+    def value(self) -> Callable[[Scope], Json]:
+        """Generated code: the value as the language holds it (money as an integer of its parts), None where missing."""
+        return compile_value(self.node)
+
+    def json(self, scope: Scope) -> Json:
+        """The value as JSON: money as a decimal number, instants and dates as ISO texts."""
+        return to_json(self.value(scope), type_of(self.node), scope.zone)
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of the meaning, as of a condition."""
+        return digest(render(self.node, inline=True))
