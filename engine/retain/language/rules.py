@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import time
 from typing import Literal, TypeAlias
 
-from retain.language.condition import Condition, Needs
+from retain.language.condition import Condition, Expression, Needs
 from retain.language.schedules import Calendar, Cron, FieldSchedule
 from retain.language.template import Template
 from retain.model import Json, Millis, Place
+from retain.registry import ActionUse
 
 Mode: TypeAlias = Literal["single", "restart", "queue", "parallel"]
 Status: TypeAlias = Literal["live", "shadow", "off"]
@@ -215,6 +216,8 @@ class Rule:
     revision: str = ""
     source: Mapping[str, Json] = field(default_factory=dict)  # the rule as written, and what it names: pinned text
     needs: Needs = field(default_factory=Needs)  # of everything in it
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)  # those that its waits name, as it is pinned to them
+    uses: tuple[ActionUse, ...] = ()  # its steps that are actions of plugins, for the checks of those
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +257,8 @@ class Metric:
     name: str
     text: str
     place: Place
+    description: str = ""
+    expression: Expression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ def read_keys(
     known: Iterable[str],
     what: str,
     problems: Problems,
+    *,
     required: Iterable[str] = (),
     at: Part | None = None,
 ) -> MapNode | None:

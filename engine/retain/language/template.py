@@ -6,22 +6,20 @@ A value that is exactly one `{{ }}` keeps its type. Inside a longer text the val
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from retain.errors import MissingInputError
-from retain.instants import format_duration, format_instant
 from retain.language.condition import Expression, Needs
 from retain.language.environment import Environment
 from retain.language.expressions import read_value
+from retain.language.guards import key as key_of
 from retain.language.scope import Scope
 from retain.language.source import Source
 from retain.language.types import Type
+from retain.language.values import show
 from retain.language.yaml_nodes import ListNode, Node, Scalar
 from retain.model import Json, Problem
-
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +27,19 @@ class Insert:
     """A value that is exactly one `{{ }}`; `type` None where the expression has an error."""
 
     expression: Expression | None
-    type: Type | None
+    type: Type = field(default_factory=lambda: Type("opaque"))
     in_millis: bool = False  # a duration stays a number of milliseconds
+
+    @property
+    def text(self) -> str:
+        """The expression as written."""
+        return self.expression.text if self.expression else ""
+
+    def can_be_missing(self, env: Environment) -> bool:
+        """Whether it can have no value, and no condition before asked for one."""
+        if self.expression is None or not self.type.nullable:
+            return False
+        return key_of(self.expression.node) not in env.guards.present
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,38 +103,6 @@ def read_template(node: Node, env: Environment, problems: list[Problem], *, in_m
     return Template(_read(node, env, problems, in_millis))
 
 
-def json_of(value: Json, kind: Type) -> Json:
-    """A value of the language as JSON: money as a decimal number, instants and dates as ISO texts, sets as lists."""
-    if value is None:
-        return None
-    if kind.kind == "money":
-        return value // kind.scale if value % kind.scale == 0 else value / kind.scale
-    if kind.kind == "instant" and isinstance(value, int):
-        return format_instant(value)
-    if kind.kind == "date" and isinstance(value, int):
-        return (_EPOCH + timedelta(days=value)).isoformat()
-    if kind.kind == "duration":
-        return format_duration(value)
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    return list(value) if isinstance(value, tuple) else value
-
-
-def text_of(value: Json, kind: Type) -> str:
-    """A value of the language inside a longer text: `49.90`, `true`, `gold, vip`."""
-    if kind.kind == "money":
-        places = len(str(kind.scale)) - 1
-        return f"{value / kind.scale:.{places}f}"
-    shown = json_of(value, kind)
-    if isinstance(shown, bool):
-        return "true" if shown else "false"
-    if isinstance(shown, list):
-        return ", ".join(str(item) for item in shown)
-    if isinstance(shown, float) and shown.is_integer():
-        return str(int(shown))
-    return str(shown)
-
-
 def _read(node: Node, env: Environment, problems: list[Problem], in_millis: bool) -> Shape:
     if isinstance(node, Scalar):
         return _read_text(node, env, problems, in_millis) if isinstance(node.value, str) else node.value
@@ -146,7 +123,7 @@ def _read_text(node: Scalar, env: Environment, problems: list[Problem], in_milli
         if closed < 0:
             cure = "close it with }}; a text that holds {{ itself is written {{ '{{' }}"
             problems.append(node.problem("E314", "this {{ is not closed", opened, opened + 2, cure))
-            return Insert(None, None)
+            return Insert(None)
         if opened > at:
             pieces.append(text[at:opened])
             starts.append(at)
@@ -157,20 +134,21 @@ def _read_text(node: Scalar, env: Environment, problems: list[Problem], in_milli
         return text
     if at < len(text):
         pieces.append(text[at:])
+        starts.append(at)
     if len(pieces) == 1:
         return pieces[0]
-    problems.extend(_missing(node, pieces, starts))
+    problems.extend(_missing(node, pieces, starts, env))
     return Text(tuple(pieces))
 
 
 def _read_insert(source: Excerpt, env: Environment, problems: list[Problem], in_millis: bool) -> Insert:
     if not source.text.strip():
         problems.append(source.problem("E314", "there is nothing between {{ and }}", -2, len(source.text) + 2))
-        return Insert(None, None)
+        return Insert(None)
     checked, found = read_value(source, env)
     problems.extend(found)
-    if checked is None:
-        return Insert(None, None)
+    if checked is None or checked.type is None:
+        return Insert(None)
     place = source.problem("", "", 0, len(source.text)).place
     return Insert(Expression(source.text.strip(), checked, place), checked.type, in_millis)
 
@@ -189,10 +167,10 @@ def _closing(text: str, start: int) -> int:
     return text.find("}}", start)
 
 
-def _missing(node: Scalar, pieces: list[str | Insert], starts: list[int]) -> Iterator[Problem]:
-    for piece, start in zip(pieces, starts, strict=False):
-        if isinstance(piece, Insert) and piece.expression and piece.type and piece.type.nullable:
-            shown = piece.expression.text
+def _missing(node: Scalar, pieces: list[str | Insert], starts: list[int], env: Environment) -> Iterator[Problem]:
+    for piece, start in zip(pieces, starts, strict=True):
+        if isinstance(piece, Insert) and piece.can_be_missing(env):
+            shown = piece.text
             begin = node.text.index(shown, start)
             cure = f"write default({shown}, …), or ask for it in a condition before"
             what = f"{shown} can be missing; then this step fails"
@@ -227,18 +205,21 @@ def _render(shape: Shape, scope: Scope) -> Json:
 
 
 def _value(insert: Insert, scope: Scope) -> Json:
-    assert insert.expression is not None and insert.type is not None, "a rule with an error is never run"
-    value = insert.expression.value(scope)
-    return value if insert.in_millis else json_of(value, insert.type)
+    assert insert.expression is not None, "a rule with an error is never run"
+    return insert.expression.compute(scope) if insert.in_millis else insert.expression.value(scope)
 
 
 def _as_text(insert: Insert, scope: Scope) -> str:
-    assert insert.expression is not None and insert.type is not None, "a rule with an error is never run"
-    value = insert.expression.value(scope)
+    assert insert.expression is not None, "a rule with an error is never run"
+    value = insert.expression.compute(scope)
     if value is None:
         raise MissingInputError(
             f"{insert.expression.text} is missing",
             where=str(insert.expression.place),
             cure=f"write default({insert.expression.text}, …) in the rule",
         )
-    return text_of(value, insert.type)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, frozenset):
+        return ", ".join(str(item) for item in sorted(value))
+    return show(value, insert.type, scope.zone)

@@ -1,0 +1,37 @@
+"""Which fields must have a value where a condition is true, so that steps behind it are not warned about them."""
+
+from __future__ import annotations
+
+from retain.language import ast
+from retain.language.ast import Node
+from retain.language.guards import key
+
+
+def present_in(node: Node) -> frozenset[str]:
+    """The fields, by `guards.key`, without which this condition could not be true."""
+    match node:
+        case ast.And(parts=parts):
+            return frozenset().union(*map(present_in, parts))
+        case ast.Or(parts=parts):
+            return frozenset.intersection(*map(present_in, parts))
+        case ast.Not(part=ast.Missing(value=value)):
+            return _read_by(value)
+        case ast.Not(part=part) if not isinstance(part, ast.And | ast.Or | ast.Missing | ast.InSegment):
+            return _read_by(part)
+        case ast.Missing() | ast.InSegment() | ast.Not():
+            return frozenset()
+        case _:
+            return _read_by(node)
+
+
+def _read_by(node: Node) -> frozenset[str]:
+    """The fields whose value a test or calculation cannot do without; a set is never missing, so it is not among them."""
+    match node:
+        case ast.Field():
+            return frozenset({key(node)})
+        case ast.Compare(left=left, right=right) | ast.Arithmetic(left=left, right=right):
+            return _read_by(left) | _read_by(right)
+        case ast.In(value=value) | ast.Between(value=value) | ast.TextTest(value=value) | ast.Negate(value=value):
+            return _read_by(value)
+        case _:
+            return frozenset()
