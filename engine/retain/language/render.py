@@ -65,12 +65,22 @@ def _case(node: ast.Case, write: Write) -> str:
     return " ".join(["case", *parts, *otherwise, "end"])
 
 
+def without_brackets(text: str) -> str:
+    """A text without the brackets that stand around all of it."""
+    depth = 0
+    for index, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and index < len(text) - 1:
+            return text
+    return text[1:-1] if text.startswith("(") else text
+
+
 def _history(node: ast.History, write: Write) -> str:
     parts = [node.event + (f".{node.path}" if node.path else "")]
     if node.event2:
         parts[0] += f", {node.event2}"
     if node.where is not None:
-        parts.append(f"where {write(node.where)}")
+        parts.append(f"where {without_brackets(write(node.where))}")
     if node.window is not None:
         parts.append(render_window(node.window))
     return f"{node.function}({' '.join(parts)})"
@@ -98,7 +108,7 @@ _WRITERS: Mapping[type[Node], Callable[[Json, Write], str]] = {
     ast.Expanded: lambda node, write: str(node.call),
     ast.And: _joined("and"),
     ast.Or: _joined("or"),
-    ast.Not: lambda node, write: f"not ({write(node.part)})",
+    ast.Not: lambda node, write: f"not ({without_brackets(write(node.part))})",
     ast.Compare: lambda node, write: f"({write(node.left)} {node.op} {write(node.right)})",
     ast.In: lambda node, write: f"{write(node.value)} in [{', '.join(map(write, node.items))}]",
     ast.Between: lambda node, write: f"{write(node.value)} between {write(node.low)} and {write(node.high)}",
