@@ -59,7 +59,7 @@ def compose(request: ActionRequest, settings: Settings) -> Letter:
         at=request.now,
         sender=parse_mailbox(sender) if sender else settings.sender,
         to=to,
-        subject=inputs.get("subject") or rendered.headers["Subject"],
+        subject=(inputs.get("subject") or rendered.headers["Subject"]).strip(" "),
         text=rendered.text,
         html=rendered.html,
         reply_to=inputs.get("reply_to") or rendered.headers.get("Reply-To") or settings.reply_to,

@@ -46,7 +46,7 @@ def render(folder: Path, name: str, context: Fields, filters: Mapping[str, Calla
             header: _render(environment, text, f"{name}.txt, {header}", values)
             for header, text in parts.headers.items()
         },
-        text=_render(environment, parts.body, f"{name}.txt", values),
+        text=_render(environment, parts.body, f"{name}.txt", values, parts.body_line),
         html="" if html is None else _render(environment, html, f"{name}.html", values),
     )
 
@@ -62,13 +62,14 @@ def _environment(folder: Path, filters: Mapping[str, Callable[..., Json]]) -> En
         undefined_behavior="strict",
         auto_escape_callback=lambda name: name.endswith(".html"),
         fuel=_FUEL,
-        debug=False,
     )
 
 
-def _render(environment: Environment, source: str, name: str, values: Mapping[str, Json]) -> str:
+def _render(environment: Environment, source: str, name: str, values: Mapping[str, Json], line: int = 1) -> str:
+    """Render a text that begins on `line` of its file; empty lines before it make errors name the right line."""
+    before = line - 1
     try:
-        return environment.render_str(source, name, **values)
+        return environment.render_str("\n" * before + source, name, **values)[before:]
     except TemplateError as error:
         what = str(error).splitlines()[0]
         cure = "give the value, or write {{ value | default('…') }}" if error.kind == "UndefinedError" else ""
