@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from retain.language.code import Code, table
 from retain.language.codes_expressions import EXPRESSION_CODES
+from retain.language.codes_rules import RULE_CODES
 
-CODES: Mapping[str, Code] = table(*EXPRESSION_CODES.values())
+CODES: Mapping[str, Code] = table(*EXPRESSION_CODES.values(), *RULE_CODES.values())
 
 __all__ = ["CODES", "Code"]

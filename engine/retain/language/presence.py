@@ -25,7 +25,7 @@ def present_in(node: Node) -> frozenset[str]:
 
 
 def _read_by(node: Node) -> frozenset[str]:
-    """The fields whose value a test or calculation cannot do without; a set is never missing, so it is not among them."""
+    """The fields whose value a test or calculation cannot do without."""
     match node:
         case ast.Field():
             return frozenset({key(node)})
