@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote
 
-from sqlalchemy import Connection, NullPool, Table, create_engine
+from sqlalchemy import Connection, Engine, NullPool, Table, create_engine
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -79,7 +81,23 @@ def connect_reader(path: Path, *, immutable: bool = False) -> Connection:
     return _connect(f"file:{quote(str(path.absolute()))}?{options}", _BOTH + _READER)
 
 
+@contextmanager
+def migrating(path: Path) -> Iterator[Connection]:
+    """A connection in one transaction of SQLAlchemy's own, for steps that change tables."""
+    engine = _engine(f"file:{quote(str(path.absolute()))}?mode=rw", _BOTH + _WRITER)
+    listen(engine, "begin", lambda connection: connection.exec_driver_sql(BEGIN_WRITE))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
 def _connect(uri: str, settings: Sequence[str]) -> Connection:
+    return _engine(uri, settings).execution_options(isolation_level="AUTOCOMMIT").connect()
+
+
+def _engine(uri: str, settings: Sequence[str]) -> Engine:
     def open_driver() -> Driver:
         driver = sqlite3.connect(
             uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5.0
@@ -88,8 +106,7 @@ def _connect(uri: str, settings: Sequence[str]) -> Connection:
             driver.execute(setting)
         return driver
 
-    engine = create_engine("sqlite://", creator=open_driver, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    return engine.connect()
+    return create_engine("sqlite://", creator=open_driver, poolclass=NullPool)
 
 
 def driver_of(connection: Connection) -> Driver:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
@@ -30,7 +31,8 @@ _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite makes the row numbe
 schema_version = Table(
     "alembic_version",
     metadata,
-    Column("version_num", String(32), primary_key=True, comment="the migration that these tables are at"),
+    Column("version_num", String(32), nullable=False, comment="the migration that these tables are at"),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),  # named as alembic names it
 )
 
 counters = Table(

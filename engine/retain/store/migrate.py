@@ -1,0 +1,71 @@
+"""Bringing a store of an older version up to this one: `retain db upgrade`. The only module that imports alembic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from retain.errors import SchemaVersionError, StoreUnavailableError
+from retain.store import dialect
+from retain.store.lock import StoreLock
+
+
+def upgrade(url_or_path: str | Path, to: str = "head") -> tuple[str, str]:
+    """Run the missing steps in one transaction; the versions before and after.
+
+    Args:
+        to: the version to stop at; by default this program's.
+
+    Raises:
+        StoreBusyError: a daemon has the store open.
+        StoreUnavailableError: there is no such file, or it cannot be used.
+        SchemaVersionError: the store is newer than this program.
+    """
+    path = dialect.location(url_or_path)
+    if not path.exists():
+        raise StoreUnavailableError("there is no store", where=str(path), cure="make a project with `retain init`")
+    lock = StoreLock.exclusive(path)
+    try:
+        with dialect.migrating(path) as connection:
+            return _run(connection, to, path)
+    except dialect.DRIVER_ERRORS as error:
+        raise dialect.translate(error, path) or error from error
+    finally:
+        lock.release()
+
+
+def newest_version() -> str:
+    """The version that the steps lead to."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def _run(connection: Connection, to: str, path: Path) -> tuple[str, str]:
+    before = _version(connection)
+    if before > newest_version():
+        raise SchemaVersionError(
+            f"the store's tables are at version {before}, this program knows {newest_version()}",
+            where=str(path),
+            cure="install the newer version of retain that wrote it",
+        )
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+    return before, _version(connection)
+
+
+def _version(connection: Connection) -> str:
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _config() -> Config:
+    config = Config()
+    folder = Path(__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    return config
