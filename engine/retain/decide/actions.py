@@ -115,6 +115,8 @@ def settle_inline(
         if answer is None:
             assert facts.respond is not None
             answer = facts.respond(effect, action, moment.at)
+            if answer is None:
+                return None
         return settle(facts, effect, run, customer, step, after, answer, moment)
     if verdict.what in ("delay", "hold"):
         effect.due_at = verdict.until if verdict.what == "delay" else HELD_UNTIL

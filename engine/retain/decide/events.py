@@ -109,9 +109,10 @@ def _answer(facts: Facts, customer: CustomerFacts, event: Event, purpose: str, g
 def _close_records(facts: Facts, customer: CustomerFacts, event: Event) -> None:
     """An event such as `task_closed` from outside closes the record that it names."""
     for kind in facts.plan.registry.record_kinds.values():
-        if kind.closed_by != event.name or not kind.closed_by_field:
+        field = kind.closed_by.get(event.name)
+        if field is None:
             continue
-        record = facts.records.get(kind.name, str(event.fields.get(kind.closed_by_field, "")))
+        record = facts.records.get(kind.name, str(event.fields.get(field, "")))
         if record is not None and record.state != kind.states[-1]:
             fields = {**record.fields, **{key: value for key, value in event.fields.items() if key != "state"}}
             facts.records.put(replace(record, state=kind.states[-1], fields=fields))

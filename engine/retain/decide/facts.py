@@ -6,7 +6,7 @@ It is plain memory. `pipeline` fills it with a fixed handful of queries and writ
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -31,7 +31,7 @@ from retain.model import (
 )
 from retain.registry import Action, EffectResult, Veto
 
-Respond: TypeAlias = Callable[[Effect, Action, Instant], EffectResult]
+Respond: TypeAlias = Callable[[Effect, Action, Instant], EffectResult | None]  # None: the answer comes later
 BeforeEffect: TypeAlias = Callable[[Effect, Fields, Instant], Veto | None]
 
 HELD_UNTIL: Instant = 1 << 52  # due_at of an effect that waits for a person to resume something
@@ -143,11 +143,12 @@ class Facts:
     only_to: Callable[[str, str], bool] | None = None  # (channel, address) -> may be written to
     respond: Respond | None = None  # answers every effect at once, in `simulate` and tests; None = the outbox
     before_effect: BeforeEffect | None = None
-    observe: Callable[[Performed], None] | None = None
+    observed: list[Performed] | None = None  # the actions that were carried out, for whoever asks
     changes: Changes = field(default_factory=Changes)
     wakes: list[tuple[Instant, str, str]] = field(default_factory=list)  # (instant, kind, id) set by decisions
     derived: deque[Event] = field(default_factory=deque)  # events made by decisions, to be decided directly after
     applied: dict[int, list[Change]] = field(default_factory=dict)  # changes of derived events that already count
+    tally: Counter[tuple[str, str]] | None = None  # (rule, outcome) of every start that was judged
     next_number: int = -1  # working number of the next derived event
 
     def customer(self, customer_id: int) -> CustomerFacts:
@@ -233,9 +234,9 @@ class Facts:
     def performed(
         self, run: Run, customer: CustomerFacts, step: str, action: str, inputs: Fields, at: Instant
     ) -> None:
-        """Tell whoever observes that an action was carried out."""
-        if self.observe is not None:
-            self.observe(Performed(at, run.rule, customer.key, run.id, step, action, inputs, run.arm))
+        """Note that an action was carried out, or stood in for."""
+        if self.observed is not None:
+            self.observed.append(Performed(at, run.rule, customer.key, run.id, step, action, inputs, run.arm))
 
     def suppress(self, channel: str, address: str) -> None:
         """Let the rest of the batch know that an address is suppressed."""

@@ -42,6 +42,8 @@ def start_rules(
         verdict = judge(facts, customer, rule, index, occasion, scope, moment)
         outcome = verdict.outcome
         outcomes.append((rule.revision, OUTCOME_NUMBER[outcome], verdict.clause))
+        if facts.tally is not None:
+            facts.tally[rule.id, outcome.value] += 1
         if outcome in _SUMMARY_ONLY:
             continue
         done.add(rule.id)

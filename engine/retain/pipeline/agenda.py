@@ -31,6 +31,7 @@ class Agenda:
     run_customers: dict[str, int] = field(default_factory=dict)
     cut: Key = FAR
     truncated: bool = False
+    looks: bool = True
 
     def customers(self) -> set[int]:
         """Everyone whose facts are needed."""
@@ -56,6 +57,8 @@ class Agenda:
     def wake(self, wakes: Iterable[tuple[Instant, str, str]]) -> None:
         """Add timers that decisions of this batch have set; those past the cut are found by the next batch."""
         for at, kind, name in wakes:
+            if kind == "look" and not self.looks:
+                continue
             key = (at, LOOK, int(name), "") if kind == "look" else (at, _KINDS[kind], 0, name)
             if key <= self.cut:
                 heapq.heappush(self.heap, key)
@@ -71,13 +74,20 @@ class Agenda:
 
 
 def make_agenda(
-    store: Store, until: Instant, limit: int, held: frozenset[str] | None, *, inline: bool
+    store: Store,
+    until: Instant,
+    limit: int,
+    held: frozenset[str] | None,
+    *,
+    inline: bool,
+    looks: bool = True,
 ) -> Agenda:
     """Everything due up to an instant, at most `limit` of each kind.
 
     Args:
         held: rules whose runs do not wake now; None = no run wakes.
         inline: delayed effects are decided here too; otherwise the outbox claims them.
+        looks: whether time may start something; without, only runs that wait go on.
     """
     agenda = Agenda(cut=(until, LOOK + 1, 0, ""))
     keys: list[Key] = []
@@ -92,9 +102,10 @@ def make_agenda(
     keys += (run_keys := [(at, RUN, 0, run_id) for at, run_id, _ in runs])
     agenda.run_customers = {run_id: customer for _, run_id, customer in runs}
     _cut(agenda, run_keys, len(runs), limit)
-    looks = store.due_customers(until, limit)
-    keys += (look_keys := [(at, LOOK, customer, "") for at, customer in looks])
-    _cut(agenda, look_keys, len(looks), limit)
+    due = store.due_customers(until, limit) if looks else []
+    keys += (look_keys := [(at, LOOK, customer, "") for at, customer in due])
+    _cut(agenda, look_keys, len(due), limit)
+    agenda.looks = looks
     if inline:
         effects = store.due_effects(until, limit)
         agenda.effects = {effect.id: effect for effect in effects}

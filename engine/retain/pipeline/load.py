@@ -78,7 +78,7 @@ def _load_one(store: Store, plan: Plan, run: Run) -> Rule:
             cure="restore the store from a backup that has it, or stop the run: retain runs stop",
         )
     _, source = stored
-    return load_revision(source, plan.schema, plan.registry)
+    return load_revision(_decode(source.encode()), plan.schema, plan.registry, plan.ruleset)
 
 
 def record_kinds(plan: Plan) -> list[str]:
@@ -131,8 +131,8 @@ def _load_messaging(store: Store, facts: Facts, ids: list[int], at: Instant) -> 
         facts.customers[customer].consents[purpose] = granted
     longest = max((cap.per for policy in policies for cap in policy.caps), default=0)
     if longest:
-        for customer, channel, sent_at, arm in store.sends(ids, at - longest):
-            facts.customers[customer].sends.append((sent_at, channel, arm))
+        for customer, sent_on, sent_at, arm in store.sends(ids, at - longest):
+            facts.customers[customer].sends.append((sent_at, sent_on, arm))
     for policy in policies:
         channel = facts.plan.registry.channels.get(policy.channel)
         if channel is None:
@@ -142,4 +142,4 @@ def _load_messaging(store: Store, facts: Facts, ids: list[int], at: Instant) -> 
             for customer in ids
             if isinstance(address := facts.customers[customer].fields.get(channel.address_field), str)
         }
-        facts.suppressed.setdefault(policy.channel, set()).update(store.suppressed(policy.channel, addresses))
+        facts.suppressed.setdefault(policy.channel, set()).update(store.suppressed(policy.channel, sorted(addresses)))

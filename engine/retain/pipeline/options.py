@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ class Options:
         only_to: (channel, address) -> may be written to; None = anybody.
         before_effect: the plugins' veto.
         observe: told of every action that is carried out or stood in for.
+        tally: counts (rule, outcome) of every start that was judged.
     """
 
     batch: int = 200
@@ -27,3 +29,4 @@ class Options:
     only_to: Callable[[str, str], bool] | None = None
     before_effect: BeforeEffect | None = None
     observe: Callable[[Performed], None] | None = None
+    tally: Counter[tuple[str, str]] | None = None

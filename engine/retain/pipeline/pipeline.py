@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ from retain.pipeline.agenda import EFFECT, EVENT, RUN, Agenda, Key, make_agenda
 from retain.pipeline.load import load_customers, load_shared_records
 from retain.pipeline.options import Options
 from retain.pipeline.sweeps import Sweeps
-from retain.pipeline.write import make_batch
+from retain.pipeline.write import encode, make_batch
 from retain.registry import ActionRequest, EffectResult
 from retain.store.rows import Batch
 from retain.store.store import Store
@@ -48,7 +48,7 @@ class Pipeline:
         """Take a plan: keep its texts, number them, and note new watches and schedules."""
         self.plan = plan
         rules = list(plan.rules.values())
-        self.store.save_revisions([(rule.revision, rule.id, rule.source) for rule in rules], now)
+        self.store.save_revisions([(rule.revision, rule.id, encode(rule.source)) for rule in rules], now)
         self._numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
         self.sweeps = Sweeps(self.store, plan, self.options, now)
         self.refresh()
@@ -57,7 +57,9 @@ class Pipeline:
         """Forget what is kept in memory between batches; it is read anew."""
         self._records: RecordBook | None = None
         self._breakers: dict[str, deque[Instant]] | None = None
-        self._paused = {(row.scope, row.name): row.reason or "paused" for row in self.store.pauses() if row.paused}
+        self._paused: dict[tuple[str, str], str] = {
+            (row.scope, row.name): row.reason or "paused" for row in self.store.pauses() if row.paused
+        }
 
     def step(self, until: Instant) -> StepReport:
         """Decide one batch of what is due up to an instant."""
@@ -75,6 +77,16 @@ class Pipeline:
         if not report.more and not swept and self.sweeps.begin(horizon, self):
             report = replace(report, timers=report.timers + 1, more=True)
         return replace(report, timers=report.timers + swept, more=report.more or bool(swept) or horizon < until)
+
+    def settle(self, until: Instant) -> None:
+        """Follow the runs that wait to their end, up to an instant; time starts nothing new meanwhile."""
+        while True:
+            agenda = make_agenda(
+                self.store, until, self.options.batch, self.held_rules(), inline=self._is_inline, looks=False
+            )
+            if not agenda.heap:
+                return
+            self._decide(agenda, until)
 
     @property
     def _is_inline(self) -> bool:
@@ -133,7 +145,7 @@ class Pipeline:
             batch.watermark = key[2]
             batch.quarantined = [(key[2], reason)]
         elif key[1] == RUN:
-            run = self.store.runs_by_id([key[3]])[0]
+            run = self.store.runs_by_id([key[3]])[key[3]]
             run.state, run.wake_at = RunState.HELD, None
             run.context["held_because"] = reason
             batch.runs = [run]
@@ -164,7 +176,8 @@ class Pipeline:
             respond=self.options.respond,
             only_to=self.options.only_to,
             before_effect=self.options.before_effect,
-            observe=self.options.observe,
+            observed=None if self.options.observe is None else [],
+            tally=None if self.options.tally is None else Counter(),
         )
 
     def _load_kept(self) -> None:
@@ -184,6 +197,11 @@ class Pipeline:
             made.watch_progress, made.schedules = batch.watch_progress, batch.schedules
         if not made.is_empty:
             self.store.commit(made)
+        if self.options.tally is not None and facts.tally is not None:
+            self.options.tally.update(facts.tally)
+        if self.options.observe is not None:
+            for performed in facts.observed or ():
+                self.options.observe(performed)
         if facts.changes.trips or facts.changes.channel_pauses:
             self._paused.update(facts.paused)
         for record in facts.records.changed.values():
@@ -250,7 +268,7 @@ class Pipeline:
         load_customers(self.store, facts, {effect.customer for effect in effects}, now)
         facts.nobody()
         missing = [effect.run for effect in effects if effect.run not in facts.customer(effect.customer).runs]
-        for run in self.store.runs_by_id(missing) if missing else ():
+        for run in self.store.runs_by_id(missing).values() if missing else ():
             facts.customer(run.customer).runs[run.id] = run
         facts.effects.update({effect.id: effect for effect in effects})
         return facts

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from retain.decide.facts import CustomerFacts, Facts
-from retain.model import Change
+from retain.model import Change, Json
 from retain.store.rows import Batch, ConsentRow, CustomerRow, Merge, PauseRow, Summary, SuppressionRow
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -48,6 +48,11 @@ def make_batch(facts: Facts, revision_numbers: Mapping[str, int], watermark: int
         PauseRow("channel", channel, True, reason, "delivery", at) for channel, reason, at in changes.channel_pauses
     ]
     return batch
+
+
+def encode(source: Mapping[str, Json]) -> str:
+    """A rule's text as it is kept: JSON, the keys in their written order."""
+    return _json(source).decode()
 
 
 def pack_changes(changes: list[Change]) -> bytes:
