@@ -94,7 +94,7 @@ class Operators(Values):
         for side in (value, part):
             if side.type is not None and side.type.kind != "text":
                 what = f"'{node.op} with' compares texts; {self.text(side)} is {describe(side.type)}"
-                self.report("E110", what, side, quotes(side, Type("text")))
+                self.report("E110", what, side, quotes(side, Type("text")) or "compare it with '=='")
         return replace(node, value=value, part=part, type=BOOL.as_nullable(may_be_missing(value, part)))
 
     def missing(self, node: ast.Missing) -> Node:

@@ -54,7 +54,14 @@ def _bound(root: Node, source: Source) -> None:
             fail(source, "E005", f"a condition is nested at most {MAX_DEPTH} deep", level[0].start, level[0].end, cure)
     if count > MAX_NODES:
         cure = "use 'in [...]' for many values, or name parts of it as metrics or segments"
-        fail(source, "E004", f"a condition has at most {MAX_NODES} parts, this has {count}", root.start, root.end, cure)
+        fail(
+            source,
+            "E004",
+            f"a condition has at most {MAX_NODES} parts, this has {count}",
+            root.start,
+            root.start + 1,
+            cure,
+        )
 
 
 class Parser(HistoryParser):

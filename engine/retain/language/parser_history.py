@@ -159,7 +159,7 @@ class HistoryParser(Cursor, ABC):
         if not self.take_word("ago"):
             self.fail("E014", "this window ends with 'ago'", self.token, "write 'between 60d and 30d ago'")
         if bounds[0] == bounds[1]:
-            self.fail("E014", "this window is empty: it begins where it ends", first, to=self.taken_to)
+            self.fail("E014", "this window is empty", first, "the two durations differ", to=self.taken_to)
         return Window(form="between", near=min(bounds), far=max(bounds))
 
     def _since(self) -> Window:
