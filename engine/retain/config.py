@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -140,14 +140,18 @@ class Config:
             names[key] = write_key.name
         return names
 
-    def plugin_config(self, name: str) -> dict[str, Json]:
-        """A plugin's section with its secrets revealed.
+    def plugin_config(self, name: str, declared: Collection[str] = ()) -> dict[str, Json]:
+        """A plugin's section with its secrets revealed, and `project_dir`.
+
+        Args:
+            name: the plugin's.
+            declared: the keys that the plugin declares; `public_url` among them is `public.url` where it is not given.
 
         Raises:
             ConfigError: a secret cannot be read.
         """
-        revealed: dict[str, Json] = reveal(self.plugins.get(name, {}))
-        return revealed
+        shared = {"public_url": self.public.url} if "public_url" in declared and self.public.url else {}
+        return {**shared, **reveal(self.plugins.get(name, {})), "project_dir": str(self.project_dir)}
 
     def warnings(self) -> list[str]:
         """What is careless about how secrets are kept."""

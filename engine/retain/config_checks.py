@@ -31,7 +31,7 @@ def check_plugin_sections(config: Config, schemas: Mapping[str, JsonSchema]) -> 
         problems.extend(_open_secrets(name, node, schemas[name], section))
         for error in Draft202012Validator(dict(schemas[name])).iter_errors(section):
             problems.extend(_plugin_problems(name, node, error))
-    return problems
+    return sorted(problems, key=lambda problem: (problem.place.line, problem.place.column))
 
 
 def check_listen(config: Config) -> list[ConfigError]:

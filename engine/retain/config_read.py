@@ -38,7 +38,7 @@ def read_section(
 ) -> dict[str, Json]:
     """The values of one section by key; what is not given has its default, what is wrong too."""
     if node is not None:
-        read_keys(node, [key.name for key in keys], what, problems, [key.name for key in keys if key.required])
+        read_keys(node, [key.name for key in keys], what, problems, required=[key.name for key in keys if key.required])
     values = {}
     for key in keys:
         given = node.get(key.name) if node is not None else None

@@ -77,22 +77,22 @@ class AdminServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(_encode(await self._answer(line)))
+                writer.write(await self._answer(line))
                 await writer.drain()
         except ValueError:  # a line over the limit; where the next one begins is not known
-            writer.write(_encode(_failure(AdminError(f"the request is larger than {MAX_REQUEST_BYTES} bytes"))))
+            writer.write(_failure(AdminError(f"the request is larger than {MAX_REQUEST_BYTES} bytes")))
         except ConnectionError:
             pass
         finally:
             writer.close()
 
-    async def _answer(self, line: bytes) -> dict[str, Json]:
+    async def _answer(self, line: bytes) -> bytes:
         try:
             command, args, by = _request(line)
             handler = self.handlers.get(command)
             if handler is None:
                 raise NotFoundError("command", command, self.handlers)
-            return {"ok": True, "result": await handler(**args, by=by)}
+            return _encode({"ok": True, "result": await handler(**args, by=by)})
         except RetainError as error:
             return _failure(error)
         except Exception as error:  # noqa: BLE001 - one command must not end the daemon
@@ -199,9 +199,9 @@ def _request(line: bytes) -> tuple[str, dict[str, Json], str]:
     return command, args, by or "unknown"
 
 
-def _failure(error: RetainError) -> dict[str, Json]:
+def _failure(error: RetainError) -> bytes:
     told = {"kind": type(error).__name__, "what": error.what, "where": error.where, "cure": error.cure}
-    return {"ok": False, "error": {**told, "exit_code": error.exit_code}}
+    return _encode({"ok": False, "error": {**told, "exit_code": error.exit_code}})
 
 
 def _result(line: bytes, command: str) -> Json:
