@@ -95,7 +95,7 @@ def abandoned_cart() -> Counter[str]:
             found["ended by order"] += len(carts[user])
             carts[user].clear()
             ordered[user] = at
-        elif event == "add_to_cart" and user in ordered and ordered[user] >= now - DAY:
+        elif event == "add_to_cart" and user in ordered and ordered[user] > now - DAY:
             found["refused if"] += 1
         elif event == "add_to_cart":
             found["started"] += 1

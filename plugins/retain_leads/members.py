@@ -67,14 +67,15 @@ def able(
 
 
 def _read_member(member: Mapping[str, Json], zone: tzinfo) -> Member:
-    territory = member.get("territory") or ()
+    territory = member.get("territory") or []
+    away = member.get("away") or []
     return Member(
         email=member["email"],
         name=member.get("name") or member["email"],
-        territory=frozenset((territory,) if isinstance(territory, str) else territory),
+        territory=frozenset(map(str, territory if isinstance(territory, list) else (territory,))),
         weight=member.get("weight", 1),
         capacity=member.get("capacity"),
-        away=tuple(_spans(member.get("away") or (), zone)),
+        away=tuple(_spans([away] if isinstance(away, Mapping) else away, zone)),
     )
 
 
