@@ -51,7 +51,11 @@ class Values(Names):
         if {left.type.kind, right.type.kind} & SETS:
             cure = "write 'contains', 'contains any of [...]' or 'contains all of [...]'"
         elif place.type and place.type.kind == "duration":
-            cure = _without_unit(place) if other.type.kind in NUMERIC else f"write days_since({self.text(other)}) > 30"
+            cure = (
+                _without_unit(place, other.type)
+                if other.type.kind in NUMERIC
+                else f"write days_since({self.text(other)}) > 30"
+            )
         elif other.type.kind in TIMES:
             cure = f"write days_since({self.text(other)}) > 30, or a date in quotes: '2026-01-31'"
         self.report("E107", f"these cannot be compared: {what}", place, cure)
@@ -171,6 +175,7 @@ def quotes(node: Node, wanted: Type) -> str:
     return ""
 
 
-def _without_unit(node: Node) -> str:
+def _without_unit(node: Node, wanted: Type) -> str:
     days = node.value / DAY if isinstance(node, Literal_) and isinstance(node.value, int) else 0
-    return f"here a number is due; {days:g} days are written {days:g}" if days else "here a number is due"
+    due = f"here {describe(wanted)} is due"
+    return f"{due}; {days:g} days are written {days:g}" if days and wanted.kind == "number" else due
