@@ -34,6 +34,13 @@ class Inbox:
     failure: Exception | None = None
     arrived: threading.Event = field(default_factory=threading.Event)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self.intakes.clear()
+        self.known.clear()
+        self.failure = None
+        self.arrived.clear()
+
     async def ingest(self, intake: Intake) -> Sequence[Accepted]:
         """Take the messages of one request."""
         self.arrived.set()

@@ -30,9 +30,7 @@ def running() -> Iterator[Door]:
 
 @pytest.fixture
 def door(running: Door) -> Door:
-    running[1].intakes.clear()
-    running[1].known.clear()
-    running[1].failure = None
+    running[1].clear()
     return running
 
 

@@ -23,6 +23,10 @@ class Desk:
     """Pages that note what they are asked, and a store that notes what it is told."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was asked."""
         self.asked: list[PageRequest] = []
         self.carried_out: list[PageResponse] = []
         self.failure: Exception | None = None
@@ -66,10 +70,16 @@ def open_desk() -> Iterator[tuple[Server, Desk]]:
         yield server, desk
 
 
-@pytest.fixture
-def running() -> Iterator[tuple[Server, Desk]]:
+@pytest.fixture(scope="module")
+def opened() -> Iterator[tuple[Server, Desk]]:
     with open_desk() as door:
         yield door
+
+
+@pytest.fixture
+def running(opened: tuple[Server, Desk]) -> tuple[Server, Desk]:
+    opened[1].clear()
+    return opened
 
 
 def test_a_page_sees_the_request_and_its_plugins_configuration(running: tuple[Server, Desk]) -> None:

@@ -21,10 +21,16 @@ BATCH = {"batch": [track()], "sentAt": "2026-03-01T10:00:00.000Z"}
 IN_BODY = {"writeKey": "key-of-the-shop"}
 
 
-@pytest.fixture
-def door() -> Iterator[Door]:
+@pytest.fixture(scope="module")
+def running() -> Iterator[Door]:
     with ingesting() as door:
         yield door
+
+
+@pytest.fixture
+def door(running: Door) -> Door:
+    running[1].clear()
+    return running
 
 
 SENDERS: dict[str, tuple[str, dict[str, str], Any, bool]] = {  # path, headers, body, gzip

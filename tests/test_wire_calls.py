@@ -73,7 +73,7 @@ def test_a_page_is_an_event_with_its_name_and_category() -> None:
 
 
 def test_a_group_is_the_customers_company() -> None:
-    assert samples()["m6"].fields == {"company": {"id": "tea-house", "name": "Tea House", "employees": 12}}
+    assert samples()["m6"].fields == {"company": {"id": "tea-house", "name": "Tea House", "employee_count": 12}}
 
 
 def test_an_alias_names_both_ids() -> None:

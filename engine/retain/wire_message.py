@@ -215,7 +215,10 @@ def _company(raw: Fields, misfits: list[str]) -> dict[str, Json]:
     group = read_id(raw, "groupId", "group_id")
     if not group:
         raise IngestError("no_group_id", "a group call needs the group's id", cure="send groupId")
-    return {**_object(raw, "traits", misfits), "id": group}
+    company = {**_object(raw, "traits", misfits), "id": group}
+    if "employees" in company:  # the spec's name in a group call; `company.employee_count` in an identify
+        company.setdefault("employee_count", company.pop("employees"))
+    return company
 
 
 def _event_name(raw: Fields, reading: Reading) -> str:
