@@ -110,7 +110,15 @@ async def test_no_reason_shows_a_secret() -> None:
 
 
 @pytest.mark.parametrize(
-    "junk", [None, {"id": 1}, ActionResult(output={"at": object()}), ActionResult(output={"n": float("nan")})]
+    "junk",
+    [
+        None,
+        {"id": 1},
+        ActionResult(output={"at": object()}),
+        ActionResult(output={"n": float("nan")}),
+        ActionResult(output=None),
+        ActionResult(events=("x",)),
+    ],
 )
 async def test_an_action_that_returns_junk_is_a_dead_letter(junk: object) -> None:
     result = await result_of(returning(junk))

@@ -203,6 +203,13 @@ async def test_a_template_that_cannot_be_rendered_is_a_dead_letter_before_any_se
         assert server.connections == 0
 
 
+async def test_a_template_may_ask_whether_a_value_is_there(shop: Shop) -> None:
+    shop.template(
+        "Subject: Hi\n\n{% if customer.title %}{{ customer.title }} {% endif %}{{ data.name | default('you') }}"
+    )
+    assert content(parsed(await wire_of(shop))) == "you\n"
+
+
 async def test_a_template_sees_the_run_and_includes_others_of_its_folder(shop: Shop) -> None:
     shop.template(
         "Subject: Code {{ data.code }}\n\n{% include 'foot.txt' %} {{ event.cart }} {{ steps.c.id }} {{ trigger.name }}"
@@ -272,6 +279,11 @@ def test_mail_leaves_this_machine_only_encrypted() -> None:
 async def test_without_configuration_messages_wait() -> None:
     with pytest.raises(TemporaryError, match="no mail server is configured"):
         read_settings({})
+
+
+def test_an_unsubscribe_secret_that_could_be_guessed_is_refused() -> None:
+    with pytest.raises(TemporaryError, match="shorter than 16 characters"):
+        read_settings({**MailServer().config(), "unsubscribe_secrets": ["short"]})
 
 
 def test_settings_never_show_their_secrets() -> None:

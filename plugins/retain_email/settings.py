@@ -16,6 +16,7 @@ from retain_email.addresses import Mailbox, parse_mailbox
 Tls = Literal["none", "starttls", "tls"]
 _PORTS: dict[Tls, int] = {"none": 25, "starttls": 587, "tls": 465}
 PAGE_PATH = "/u/"
+_SHORTEST_SECRET = 16
 
 SCHEMA: JsonSchema = {
     "type": "object",
@@ -35,7 +36,7 @@ SCHEMA: JsonSchema = {
         },
         "ca_file": {"type": "string", "description": "File with the certificates to trust, for a private authority."},
         "username": {"type": "string", "description": "Where the server asks for one."},
-        "password": {"type": "string", "description": "Secret: an env: or file: reference."},
+        "password": {"type": "string", "writeOnly": True, "description": "A reference: env:NAME or file:PATH."},
         "from": {"type": "string", "description": "The sender, as `Shop <shop@example.com>`."},
         "reply_to": {"type": "string", "description": "Where answers go, if not to the sender."},
         "return_path": {"type": "string", "description": "Address that gets bounces; default: the sender's."},
@@ -49,8 +50,9 @@ SCHEMA: JsonSchema = {
         "unsubscribe_secrets": {
             "type": "array",
             "minItems": 1,
-            "items": {"type": "string", "minLength": 16},
-            "description": "Secrets of unsubscribe links: the first makes new ones, all are accepted.",
+            "items": {"type": "string"},
+            "writeOnly": True,
+            "description": "References to secrets of 16 characters or more. The first makes links, all open them.",
         },
         "timeout_s": {
             "type": "number",
@@ -124,6 +126,13 @@ def read_settings(config: Fields) -> Settings:
         raise TemporaryError(
             "mail would leave this machine unencrypted", where="retain.yaml", cure="set `tls: starttls` or `tls: tls`"
         )
+    secrets = tuple(config.get("unsubscribe_secrets", ()))
+    if any(len(secret) < _SHORTEST_SECRET for secret in secrets):
+        raise TemporaryError(
+            f"an unsubscribe secret is shorter than {_SHORTEST_SECRET} characters",
+            where="retain.yaml",
+            cure="make one with: openssl rand -hex 24",
+        )
     sender = parse_mailbox(str(config["from"]))
     return Settings(
         host=host,
@@ -138,7 +147,7 @@ def read_settings(config: Fields) -> Settings:
         return_path=config.get("return_path") or sender.address,
         list_id=config.get("list_id", ""),
         public_url=config.get("public_url", ""),
-        unsubscribe_secrets=tuple(config.get("unsubscribe_secrets", ())),
+        unsubscribe_secrets=secrets,
         timeout_s=config.get("timeout_s", 30.0),
         data_timeout_s=config.get("data_timeout_s", 600.0),
         pool_size=config.get("pool_size", 8),

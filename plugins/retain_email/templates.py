@@ -12,7 +12,7 @@ from retain.errors import PermanentError, RuleError, did_you_mean
 from retain.message_files import is_template_name, read_message_file
 from retain.model import Fields, Json
 
-_FUEL = 100_000  # steps of the template engine, so that no loop runs for ever
+_FUEL = 1_000_000  # steps of one rendering, as in `retain check`; a page of prose takes a few thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,15 @@ def _environment(folder: Path, filters: Mapping[str, Callable[..., Json]]) -> En
         stem, dot, ending = name.rpartition(".")
         return _read(folder, stem, dot + ending) if ending in ("txt", "html") else None
 
-    return Environment(
+    environment = Environment(
         loader=load,
         filters=dict(filters),
-        undefined_behavior="strict",
         auto_escape_callback=lambda name: name.endswith(".html"),
         fuel=_FUEL,
     )
+    # a missing value cannot be printed, but `{% if customer.first_name %}` may ask for it; the stubs lag behind
+    environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]
+    return environment
 
 
 def _render(environment: Environment, source: str, name: str, values: Mapping[str, Json], line: int = 1) -> str:

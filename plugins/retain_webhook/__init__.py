@@ -9,7 +9,7 @@ from retain.model import Json
 from retain.registry import Action, JsonSchema
 from retain_webhook.posting import POST
 
-_SECRET: dict[str, Json] = {"type": "string", "pattern": "^whsec_"}
+_SECRET: dict[str, Json] = {"type": "string", "description": "A reference, env:NAME or file:PATH, to whsec_…"}
 
 
 @hookimpl

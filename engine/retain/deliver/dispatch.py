@@ -117,7 +117,9 @@ class Dispatcher:
         left = self._give_up()
         ends = {asyncio.wrap_future(lane.close()) for lane in self._lanes.values()}
         if ends:
-            await asyncio.wait(ends, timeout=max(0.0, (deadline - time.monotonic()) / 2))
+            _, hanging = await asyncio.wait(ends, timeout=max(0.0, (deadline - time.monotonic()) / 2))
+            for end in hanging:
+                end.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._handed_over.wait(), max(0.0, deadline - time.monotonic()))
         for task in (*self._waiters, *([self._handover] if self._handover else [])):

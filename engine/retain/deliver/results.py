@@ -24,12 +24,13 @@ def of_result(attempt: Attempt, result: object) -> EffectResult:
     if not isinstance(result, ActionResult):
         return _dead(attempt, f"plugin {attempt.action.plugin} returned a {type(result).__name__}, not an ActionResult")
     try:
-        json.dumps([dict(result.output), [dict(event.fields) for event in result.events]], allow_nan=False)
-    except (TypeError, ValueError) as error:
+        output = dict(result.output)
+        events = tuple(replace(event, name=slug(event.name)) for event in result.events)
+        json.dumps([output, [dict(event.fields) for event in events]], allow_nan=False)
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
         return _dead(attempt, f"plugin {attempt.action.plugin} returned what is not JSON: {error}")
-    events = tuple(replace(event, name=slug(event.name)) for event in result.events)
     return EffectResult(
-        effect_id=request.effect_id, status="done", attempt=request.attempt, output=dict(result.output), events=events
+        effect_id=request.effect_id, status="done", attempt=request.attempt, output=output, events=events
     )
 
 

@@ -20,6 +20,8 @@ def start(name: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 
 
 def _settle(future: Future[T], function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
     try:
         result = function(*args, **kwargs)
     except BaseException as error:  # noqa: BLE001 - a plugin may call sys.exit; whoever waits is told
