@@ -6,7 +6,7 @@ from functools import cache
 
 from retain.deliver.loading import load_plugins
 from retain.language.load import load_rules
-from retain.language.message_templates import MessageTemplates, load_templates
+from retain.language.message_templates import MessageTemplates, read_template_folder
 from retain.language.rules import ActionStep, IfStep, RuleSet, SplitStep, Step, WaitForStep
 from retain.language.schema import load_schema
 from retain.model import Problem
@@ -24,7 +24,7 @@ def shipped() -> tuple[RuleSet, MessageTemplates, list[Problem]]:
     """Everything under the shipped rules folder, as a project would load it."""
     registry = load_plugins({}).registry
     schema, problems = load_schema([], registry)
-    templates = load_templates(RULES / "templates", registry)
+    templates = read_template_folder(RULES / "templates", registry.filters)
     files = [(path.relative_to(RULES).as_posix(), path.read_text()) for path in sorted(RULES.rglob("*.yaml"))]
     ruleset, found = load_rules(files, schema, registry, templates=templates)
     return ruleset, templates, [*problems, *templates.problems, *found]
@@ -45,7 +45,8 @@ def test_every_shipped_rule_is_tested() -> None:
     ruleset, _, _ = shipped()
     tested: set[str] = set()
     for test in ruleset.tests.values():
-        tested |= {test["rule"]} if isinstance(test["rule"], str) else set(test["rule"])
+        rule = test["test"]["rule"]
+        tested |= {rule} if isinstance(rule, str) else set(rule)
     assert tested == set(ruleset.rules)
 
 

@@ -22,9 +22,10 @@ import gzip
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from retain.errors import RetainError, RuleError, did_you_mean
 from retain.language.shapes import (
@@ -233,13 +234,25 @@ def _filled(values: Mapping[str, Json], row: Mapping[str, str]) -> dict[str, Jso
 def _value(value: Json, row: Mapping[str, str]) -> Json:
     if not isinstance(value, str):
         return value
-    whole = _INSERT.fullmatch(value)
-    if whole and whole[2]:
-        return _number(row.get(whole[1], ""))
-    parts = [row.get(found[1], "") for found in _INSERT.finditer(value)]
-    if not all(parts):
-        return None
-    return _INSERT.sub(lambda found: row[found[1]], value)
+    first, *inserts = _pieces(value)
+    if not inserts:
+        return first
+    text = first
+    for column, kind, after in inserts:
+        found = row.get(column, "")
+        if kind and len(inserts) == 1 and not (first or after):
+            return _number(found)
+        if not found:
+            return None
+        text += found + after
+    return text
+
+
+@lru_cache(maxsize=4096)
+def _pieces(text: str) -> tuple[Any, ...]:
+    """A text up to its first insert, then each insert as column, kind, and the text after it."""
+    parts = _INSERT.split(text)
+    return (parts[0], *zip(parts[1::3], parts[2::3], parts[3::3], strict=True))
 
 
 def _number(text: str) -> Json:
