@@ -26,6 +26,10 @@ Call_: TypeAlias = Literal[
 ]
 
 
+_NO_PARTS = frozenset({"start", "end", "type", "op", "mode", "path", "root", "function", "event", "event2", "name"})
+_PART_NAMES: dict[type, tuple[str, ...]] = {}  # reading the fields of a dataclass each time is slow
+
+
 @dataclass(slots=True, kw_only=True)
 class Node:
     """Any part of a condition."""
@@ -36,8 +40,12 @@ class Node:
 
     def children(self) -> Iterator[Node]:
         """The direct parts, in written order."""
-        for item in fields(self):
-            value = getattr(self, item.name)
+        kind = type(self)
+        names = _PART_NAMES.get(kind)
+        if names is None:
+            names = _PART_NAMES[kind] = tuple(item.name for item in fields(self) if item.name not in _NO_PARTS)
+        for name in names:
+            value = getattr(self, name)
             if isinstance(value, Node):
                 yield value
             elif isinstance(value, tuple):

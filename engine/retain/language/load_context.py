@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+
+from jsonschema.protocols import Validator
 
 from retain.errors import did_you_mean
 from retain.language.environment import Environment
@@ -42,20 +43,20 @@ class Names:
     sources: dict[str, Json] = field(default_factory=dict)  # "segment vip", "metric spend" -> as written
     uses: dict[str, frozenset[str]] = field(default_factory=dict)  # of those, what each names, also through others
     broken: dict[str, str] = field(default_factory=dict)  # of those, which have an error, and where
-    _validators: dict[str | Type, Any] = field(default_factory=dict)
+    _validators: dict[str | Type, Validator] = field(default_factory=dict)
 
     def environment(self, roots: frozenset[str], events: tuple[str, ...] | None = None, **more: Json) -> Environment:
         """The base environment with other roots and events."""
         return replace(self.env, roots=roots, events=events, **more)
 
-    def validator(self, action: Action) -> Any:
+    def validator(self, action: Action) -> Validator:
         """The compiled schema of an action's inputs."""
         found = self._validators.get(action.name)
         if found is None:
             found = self._validators[action.name] = validator_of(action.inputs)
         return found
 
-    def validator_of_type(self, kind: Type) -> Any:
+    def validator_of_type(self, kind: Type) -> Validator:
         """The compiled schema of what a customer field can be set to."""
         found = self._validators.get(kind)
         if found is None:

@@ -148,7 +148,7 @@ def _read_action(text: StepText, env: Environment, draft: Draft) -> Read:
         error_steps=error_steps,
         retry=retry,
     )
-    return step, _with_step(env, text.id, output_of(action, certain=on_error == "stop"))
+    return step, _with_step(env, text.id, output_of(action, certain=on_error == "stop")) if text.id else env
 
 
 def _read_if(text: StepText, env: Environment, draft: Draft) -> Read:

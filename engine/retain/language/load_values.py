@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
 
 from retain.errors import did_you_mean
 from retain.language.shapes import shown
@@ -29,6 +29,8 @@ _WORDS = {
     "object": "a map",
     "null": "nothing",
 }
+_PLAIN_TEXT = frozenset({"type", "description", "examples", "default", "minLength"})
+_PLAIN_MAP = _PLAIN_TEXT | {"properties", "required", "additionalProperties", "title"}
 _JSON_KINDS = {
     "bool": "boolean",
     "int": "integer",
@@ -63,13 +65,29 @@ def json_schema_of(kind: Type) -> JsonSchema:
     return schema
 
 
-def value_problems(node: Node, template: Template, validator: Any, what: str, at: Part) -> Iterator[Problem]:
+def value_problems(node: Node, template: Template, validator: Validator, what: str, at: Part) -> Iterator[Problem]:
     """Everything that is wrong with a value; what is lacking is told at `at`."""
-    for error in validator.iter_errors(instance_of(template.shape)):
+    value = instance_of(template.shape)
+    if _surely_fits(value, validator.schema):
+        return
+    for error in validator.iter_errors(value):
         yield from _problems(node, error, what, at)
 
 
-def validator_of(schema: JsonSchema) -> Any:
+def _surely_fits(value: Json, schema: JsonSchema) -> bool:
+    """Whether a value fits without doubt, which in the usual case spares the slow and thorough look."""
+    if isinstance(value, str):
+        plain = schema.keys() <= _PLAIN_TEXT and schema.get("type") == "string"
+        return plain and len(value) >= schema.get("minLength", 0)
+    if not isinstance(value, Mapping) or not schema.keys() <= _PLAIN_MAP or schema.get("type") != "object":
+        return False
+    known = schema.get("properties", {})
+    if any(name not in value for name in schema.get("required", ())):
+        return False
+    return all(name in known and _surely_fits(item, known[name]) for name, item in value.items())
+
+
+def validator_of(schema: JsonSchema) -> Validator:
     """A compiled validator, to be kept and used again."""
     return Draft202012Validator(schema)
 
@@ -106,7 +124,7 @@ def _problems(node: Node, error: ValidationError, what: str, at: Part) -> Iterat
         yield found.complain("E307", _misfit(found, error, name or what), cure)
 
 
-def _find(node: Node, path: list[Any]) -> Node:
+def _find(node: Node, path: list[str | int]) -> Node:
     for part in path:
         if isinstance(node, MapNode) and part in node.entries:
             node = node.entries[part]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
@@ -31,7 +31,7 @@ class Type:
 
     def as_nullable(self, nullable: bool = True) -> Type:
         """The same type, possibly missing."""
-        return replace(self, nullable=nullable)
+        return self if self.nullable == nullable else Type(self.kind, nullable, self.enum, self.scale)
 
 
 @dataclass(frozen=True, slots=True)

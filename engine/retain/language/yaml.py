@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -19,6 +21,7 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
 MAX_COPIES = 10_000  # parts that aliases may add to a file
 
+ParserEvent: TypeAlias = Any  # PyYAML's events; their types say that places may be lacking, and none lacks one
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+([eE][+-]?[0-9]+)?")
@@ -65,11 +68,6 @@ def resolve(text: str) -> Json:
     return text
 
 
-def _span(event: yaml.Event) -> tuple[int, int]:
-    start, end = event.start_mark, event.end_mark
-    return (start.index if start else 0), (end.index if end else 0)
-
-
 class _StopReading(Exception):  # noqa: N818 - ends the reading, is not an error of its own
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -101,53 +99,48 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         """Add one event to the tree."""
-        if isinstance(event, yaml.ScalarEvent):
-            self._scalar(event)
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            self._open(event)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            done = self.stack.pop()
-            done.node.end = _span(event)[1]
-            self._add(done.node, done.size, done.anchor)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                start = _span(event)[0]
-                raise _StopReading(
-                    self.file.problem(
-                        "E206", "a second document begins here", start, start + 3, "use one file for each"
-                    )
-                )
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        start, end = _span(event)
+    def _close(self, event: ParserEvent) -> None:
+        done = self.stack.pop()
+        done.node.end = event.end_mark.index
+        self._add(done.node, done.size, done.anchor)
+
+    def _document(self, event: ParserEvent) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            start = event.start_mark.index
+            cure = "use one file for each"
+            raise _StopReading(self.file.problem("E206", "a second document begins here", start, start + 3, cure))
+
+    def _scalar(self, event: ParserEvent) -> None:
+        start, end = event.start_mark.index, event.end_mark.index
         style = event.style or ""
         value = event.value if style else resolve(event.value)
-        self._refuse_tag(event, start, end)
+        if event.tag:
+            self._refuse_tag(event.tag, start, end)
         self._add(Scalar(self.file, start, end, event.value, value, style=style), 1, event.anchor)
 
-    def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
-        start, end = _span(event)
+    def _open(self, event: ParserEvent) -> None:
+        start, end = event.start_mark.index, event.end_mark.index
         if len(self.stack) >= MAX_DEPTH:
             what = f"lists and maps are nested more than {MAX_DEPTH} deep"
             raise _StopReading(self.file.problem("E202", what, start, start + 1, "write it flatter"))
-        self._refuse_tag(event, start, end)
+        if event.tag:
+            self._refuse_tag(event.tag, start, end)
         kind = MapNode if isinstance(event, yaml.MappingStartEvent) else ListNode
         self.stack.append(_Open(kind(self.file, start, end), event.anchor))
 
-    def _refuse_tag(self, event: yaml.NodeEvent, start: int, end: int) -> None:
-        tag: str | None = getattr(event, "tag", None)
-        if tag and tag != "!":
-            shown = tag.replace("tag:yaml.org,2002:", "!!")
-            self.problems.append(
-                self.file.problem("E206", f"the tag {shown} is not part of rule files", start, end, "leave it out")
-            )
+    def _refuse_tag(self, tag: str, start: int, end: int) -> None:
+        if tag != "!":
+            what = f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} is not part of rule files"
+            self.problems.append(self.file.problem("E206", what, start, end, "leave it out"))
 
-    def _alias(self, event: yaml.AliasEvent) -> None:
-        start, end = _span(event)
-        known = self.anchors.get(event.anchor or "")
+    def _alias(self, event: ParserEvent) -> None:
+        start, end = event.start_mark.index, event.end_mark.index
+        known = self.anchors.get(event.anchor)
         if known is None:
             inside = any(entry.anchor == event.anchor for entry in self.stack)
             what = f"*{event.anchor} contains itself" if inside else f"there is no &{event.anchor} before this"
@@ -202,6 +195,17 @@ class _Builder:
                 "E205", f"{key.text!r} is given twice in one map", f"the first is in line {first.place.line}"
             )
         return None
+
+
+_HANDLERS: dict[type, Callable[[_Builder, ParserEvent], None]] = {
+    yaml.ScalarEvent: _Builder._scalar,
+    yaml.MappingStartEvent: _Builder._open,
+    yaml.SequenceStartEvent: _Builder._open,
+    yaml.MappingEndEvent: _Builder._close,
+    yaml.SequenceEndEvent: _Builder._close,
+    yaml.AliasEvent: _Builder._alias,
+    yaml.DocumentStartEvent: _Builder._document,
+}
 
 
 def _syntax_problem(source: SourceFile, error: yaml.MarkedYAMLError) -> Problem:

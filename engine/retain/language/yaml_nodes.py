@@ -96,8 +96,12 @@ class Scalar(Part):
     def _index(self, offset: int) -> int:
         if self.end <= self.start:
             return self.start
+        raw = self.file.text[self.start : self.end]
+        quotes = len(self.style) if self.style in ("'", '"') else 0
+        if raw[quotes : len(raw) - quotes] == self.text:  # the usual case: nothing folded, no escapes
+            return self.start + quotes + min(offset, max(0, len(self.text) - 1))
         if self._offsets is None:
-            self._offsets = list(_align(self.text, self.file.text[self.start : self.end], self.style))
+            self._offsets = list(_align(self.text, raw, self.style))
         if offset < len(self._offsets):
             return self.start + self._offsets[offset]
         last = self._offsets[-1] + 1 if self._offsets else 0
