@@ -58,6 +58,9 @@ MONEY = Type("money", scale=100)
         ("default(customer.age, customer.score)", "number", True),
         ("default(event.total, 0.5)", "money", False),
         ("least(event.total, 5)", "money", True),
+        ("default(customer.birth_date, '2000-01-01')", "date", False),
+        ("greatest(customer.created_at, '2026-01-01T10:00Z', customer.birth_date)", "instant", True),
+        ("days_until('2026-12-24')", "number", False),
         ("round(customer.score)", "int", True),
         ("round(customer.score, 1)", "number", True),
         ("round(event.total, 1)", "money", True),
@@ -218,3 +221,8 @@ def test_what_one_clause_tests_guards_the_others() -> None:
 def test_references_are_the_segments_and_metrics_that_a_text_names() -> None:
     tree = parse(TextSource("customer in segment big-spenders or metrics.spend > 2 and customer not in segment vip"))
     assert references(tree) == ({"big-spenders", "vip"}, {"spend"})
+
+
+def test_a_field_of_an_undeclared_event_is_reported_at_the_trigger_alone() -> None:
+    env = replace(RULE, events=("never_declared",))
+    assert read_condition(TextSource("event.total > 5"), env) == (None, [])

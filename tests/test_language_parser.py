@@ -34,6 +34,8 @@ VALID = [
     "exists(order_completed where products.category contains 'shoes' since 2026-01-31)",
     "count(order_completed since start) == 0 and customer.plan changed and metrics.spend > 1h30m",
     "level(main) == 'gold' and orders(30d) > 2",
+    "default(customer.birth_date, '2000-01-01') < customer.created_at and days_until('2026-12-24') < 5",
+    "greatest(event.total, 5.5) + customer.ltv - 0.5 >= least(1, customer.score) and customer.sizes contains 4",
 ]
 
 

@@ -118,14 +118,11 @@ class Operators(Values):
     def arithmetic(self, node: ast.Arithmetic) -> Node:
         """`a + b`, `a * b`."""
         left, right = self.check(node.left), self.check(node.right)
+        if node.op in ("+", "-") and left.type is not None and right.type is not None:
+            left_type, right_type = left.type, right.type
+            left, right = self.scaled(left, right_type), self.scaled(right, left_type)
         if left.type is None or right.type is None:
             return replace(node, left=left, right=right)
-        if node.op in ("+", "-") and "money" in (left.type.kind, right.type.kind):
-            left, right = self.scaled(left, right.type), self.scaled(right, left.type)
-            if left.type is None or right.type is None:
-                return replace(node, left=left, right=right)
-        assert left.type is not None
-        assert right.type is not None
         type_ = _result(node.op, left.type, right.type)
         if type_ is None:
             self._no_arithmetic(node, left, right)

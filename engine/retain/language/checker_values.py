@@ -27,7 +27,7 @@ class Values(Names):
                 cure = "it can be tested with 'is present' and 'is missing', and inserted into texts"
                 self.report("E116", f"{self.text(side)} cannot be compared", side, cure)
                 return left, right
-        left, right = self._as_time(left, right), self._as_time(right, left)
+        left, right = self._as_time(left, right.type), self._as_time(right, left.type)
         if left.type is None or right.type is None:
             return left, right
         kinds = {left.type.kind, right.type.kind}
@@ -69,12 +69,12 @@ class Values(Names):
         cure = f"did you mean {near}? known: {known}" if near else f"known: {known}"
         self.report("E111", f"'{item.value}' is not a value of {owner}", item, cure)
 
-    def _as_time(self, node: Node, other: Node) -> Node:
+    def _as_time(self, node: Node, other: Type | None) -> Node:
         """A text as written, beside an instant or a date, is one itself; without an offset it keeps its text."""
-        is_text = isinstance(node, Literal_) and node.type is not None and node.type.kind == "text"
-        if not is_text or other.type is None or other.type.kind not in TIMES or not isinstance(node, Literal_):
+        if other is None or other.kind not in TIMES or not isinstance(node, Literal_):
             return node
-        return self.as_time(node, other.type.kind == "date")
+        is_text = node.type is not None and node.type.kind == "text"
+        return self.as_time(node, other.kind == "date") if is_text else node
 
     def as_time(self, node: Literal_, date_only: bool) -> Node:
         """A text as written, read as an instant, or as a date."""
@@ -112,9 +112,8 @@ class Values(Names):
         if parts > MAX_INTEGER:
             self.report("E006", f"{self.text(node)} is larger than an amount can be", node)
             return replace(node, type=None)
-        return replace(
-            node, value=int(parts) if node.value >= 0 else -int(parts), type=Type("money", scale=other.scale)
-        )  # type: ignore[operator]
+        sign = -1 if self.text(node).startswith("-") else 1
+        return replace(node, value=sign * int(parts), type=Type("money", scale=other.scale))
 
     def common(self, nodes: Sequence[Node]) -> tuple[tuple[Node, ...], Type | None]:
         """Values of which one is taken, in their common type; not nullable, which is the caller's to know."""

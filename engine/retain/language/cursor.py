@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NoReturn
 
+from retain.language.ast import Node
 from retain.language.lexer import Token, fail, tokenize
 from retain.language.source import Source
 from retain.language.words import FOREIGN_WORDS
 
 MAX_DEPTH = 32
+MAX_NODES = 512
 
 
 class Cursor:
@@ -138,3 +140,26 @@ def _listing(expected: Iterable[str]) -> str:
     if len(shown) > 4:
         return ""
     return " or ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def bound(root: Node, source: Source) -> None:
+    """Refuse trees that are too large or too deep: a long sum is deep although its text is flat."""
+    count, level = 0, [root]
+    for depth in range(MAX_DEPTH + 1):
+        count += len(level)
+        level = [child for node in level for child in node.children()]
+        if not level:
+            break
+        if depth == MAX_DEPTH:
+            cure = "split the chain with brackets, or name parts of it as metrics or segments"
+            fail(source, "E005", f"a condition is nested at most {MAX_DEPTH} deep", level[0].start, level[0].end, cure)
+    if count > MAX_NODES:
+        cure = "use 'in [...]' for many values, or name parts of it as metrics or segments"
+        fail(
+            source,
+            "E004",
+            f"a condition has at most {MAX_NODES} parts, this has {count}",
+            root.start,
+            root.start + 1,
+            cure,
+        )

@@ -58,6 +58,6 @@ def _read(source: Source, env: Environment, expect: Expected) -> tuple[Node | No
     except ConditionError as error:
         return None, [error.problem]
     checked, problems = check(node, source, env, expect=expect)
-    if problems:
+    if problems or any(part.type is None for part in checked.walk()):  # an undeclared event is the trigger's problem
         return None, sorted(problems, key=lambda problem: (problem.place.line, problem.place.column))
     return checked, lint(checked, source, env)

@@ -121,8 +121,9 @@ class _Linter:
             self._few(node, node.right, node.left, wanted, True)
 
     def _few(self, node: ast.Compare, look: Node, other: Node, wanted: bool, mirrored: bool) -> None:
-        counts = isinstance(look, ast.History) and look.function == "count" and isinstance(other, ast.Literal_)
-        if counts and _holds_for_none(node.op, other, mirrored) == wanted:
+        if not isinstance(look, ast.History) or look.function != "count" or not isinstance(other, ast.Literal_):
+            return
+        if _holds_for_none(node.op, other, mirrored) == wanted:
             self._new_customer(look)
 
     def _new_customer(self, look: ast.History) -> None:

@@ -10,8 +10,8 @@ from typing import cast
 
 from retain.language import ast
 from retain.language.ast import Node
-from retain.language.cursor import MAX_DEPTH
-from retain.language.lexer import Token, fail, text_of
+from retain.language.cursor import bound
+from retain.language.lexer import Token, text_of
 from retain.language.parser_history import HistoryParser
 from retain.language.parser_values import list_of_literals, literal, plain_argument, signed_number
 from retain.language.source import Source
@@ -25,8 +25,6 @@ from retain.language.words import (
     SCALAR_FUNCTIONS,
 )
 
-MAX_NODES = 512
-
 
 def parse(source: Source) -> Node:
     """The tree of a text, unchecked.
@@ -37,31 +35,8 @@ def parse(source: Source) -> Node:
     parser = Parser(source)
     node = parser.condition()
     parser.finish()
-    _bound(node, source)
+    bound(node, source)
     return node
-
-
-def _bound(root: Node, source: Source) -> None:
-    """Refuse trees that are too large or too deep: a long sum is deep although its text is flat."""
-    count, level = 0, [root]
-    for depth in range(MAX_DEPTH + 1):
-        count += len(level)
-        level = [child for node in level for child in node.children()]
-        if not level:
-            break
-        if depth == MAX_DEPTH:
-            cure = "split the chain with brackets, or name parts of it as metrics or segments"
-            fail(source, "E005", f"a condition is nested at most {MAX_DEPTH} deep", level[0].start, level[0].end, cure)
-    if count > MAX_NODES:
-        cure = "use 'in [...]' for many values, or name parts of it as metrics or segments"
-        fail(
-            source,
-            "E004",
-            f"a condition has at most {MAX_NODES} parts, this has {count}",
-            root.start,
-            root.start + 1,
-            cure,
-        )
 
 
 class Parser(HistoryParser):

@@ -28,7 +28,8 @@ class HistoryParser(Cursor, ABC):
         opened = self.take()
         self.enter(opened)
         event, path, span = self._event(function)
-        event2, spans = "", (span,)
+        event2 = ""
+        spans: tuple[tuple[int, int], ...] = (span,)
         if function.word == "ratio":
             if not self.take_sign(","):
                 cure = "write two events: ratio(email_opened, email_sent)"
