@@ -61,8 +61,9 @@ class CommitMethods:
     def commit(self, batch: Batch) -> dict[int, int]:
         """Write a batch in one transaction; working numbers of its new events to their places in the order.
 
-        The merges come first; records are compared with the version that was read (0 for a new one) and stored with
-        the next; pending effects of `cancel_effects_of` are cancelled last, those of the batch too.
+        Records are compared with the version that was read (0 for a new one) and stored with the next; pending effects
+        of `cancel_effects_of` are cancelled, those of the batch too; the merges come last, so that what the batch wrote
+        for an absorbed customer moves with it.
 
         Raises:
             StoreConflictError: a record was changed since it was read; nothing is written.
@@ -72,13 +73,13 @@ class CommitMethods:
         sources = self._sources.number(event.source for event in made) if made else {}
         moved = {}
         with self._db.write() as session:
-            for merge in batch.merges:
-                moved.update(absorb(session, merge))
             numbers = _write_events(session, batch, sources)
             _write_state(session, batch, numbers)
             _write_log(session, batch, numbers)
             _write_records(session, batch.records)
             _write_progress(session, batch)
+            for merge in batch.merges:
+                moved.update(absorb(session, merge))
             _move_watermark(session, batch.watermark, bool(numbers))
         self._identities.update(moved.items())
         return numbers

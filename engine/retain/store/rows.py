@@ -93,7 +93,7 @@ class Batch:
     records: list[Record] = field(default_factory=list)  # compared by version, stored with version + 1
     consents: list[ConsentRow] = field(default_factory=list)
     suppressions: list[SuppressionRow] = field(default_factory=list)
-    merges: list[Merge] = field(default_factory=list)  # carried out before the rows above are written
+    merges: list[Merge] = field(default_factory=list)  # carried out in order after all rows are written
     quarantined: list[tuple[int, str]] = field(default_factory=list)  # (event seq, reason)
     schedules: list[ScheduleRow] = field(default_factory=list)
     watch_progress: list[WatchRow] = field(default_factory=list)
