@@ -120,6 +120,42 @@ SYNTAX = _cases(
     count(order_completed since yesterday) > 2
                                 ^~~~~~~~~ E015
 
+    count(order_completed this decade) > 2
+                               ^~~~~~ E014
+
+    count(order_completed in the last 30d) > 2
+                             ^~~ E014
+
+    count(order_completed in last 0 calendar days) > 2
+                                  ^ E014
+
+    count(order_completed in last 0d) > 2
+                                  ^~ E014
+
+    count(order_completed) between 60d and 30d ago
+                           ^~~~~~~~~~~~~~~~~~~~~~~ E014
+
+    max(order_completed.total, 5) > 2
+                             ^ E016
+
+    customer.created_at > 99999999999999999d
+                          ^~~~~~~~~~~~~~~~~~ E006
+
+    count(order_completed in last 30D) > 2
+                                  ^~~ E007
+
+    customer.email == null
+                      ^~~~ E010
+
+    default(customer.age,) > 5
+                         ^ E011
+
+    customer in segment (vip)
+                        ^ E011
+
+    customer.country in [DE, (AT)]
+                             ^ E012
+
     count(Order Completed) > 2
                 ^~~~~~~~~ E016
 
@@ -328,8 +364,32 @@ MEANING = _cases(
     again() > 1
     ^~~~~~~ E125
 
-    customer.ltv > 99999999999999999 and customer.vip
-                   ^~~~~~~~~~~~~~~~~ E006
+    customer.ltv > 900719925474099 and customer.vip
+                   ^~~~~~~~~~~~~~~ E006
+
+    customer.vip > true
+    ^~~~~~~~~~~~~~~~~~~ E108
+
+    customer.vip + 1 == 2
+    ^~~~~~~~~~~~ E109
+
+    customer.created_at * 2 == 2
+    ^~~~~~~~~~~~~~~~~~~ E109
+
+    customer.vip == 'true'
+                    ^~~~~~ E107
+
+    customer.created_at > 5
+                          ^ E107
+
+    abs(customer.email) > 1
+        ^~~~~~~~~~~~~~ E114
+
+    orders(5d, 6d) > 1
+    ^~~~~~~~~~~~~~ E114
+
+    order_completed.total > 5
+    ^~~~~~~~~~~~~~~~~~~~~ E106
     """
 )
 
@@ -396,6 +456,12 @@ WARNINGS = _cases(
     not customer.vip
         ^~~~~~~~~~~~ W201
 
+    customer.age * 2 != 1
+    ^~~~~~~~~~~~ W201
+
+    event.note != 'x'
+    ^~~~~~~~~~ W201
+
     not (customer.age > 3 and customer.plan == 'pro')
          ^~~~~~~~~~~~ W201
 
@@ -459,6 +525,13 @@ FILES = [
     FileCase("E141", {"customer.json": '{"properties": {\n  "age": {"type": "int"}}}'}, "customer.json", 2, 11),
     FileCase("E141", {"customer.json": '{"properties": {}, "required": ["age"]}'}, "customer.json", 1, 20),
     FileCase("E141", {"events/a.json": "[1]"}, "a.json", 1, 1),
+    FileCase("E141", {"customer.json": '{"properties": 5}'}, "customer.json", 1, 2),
+    FileCase("E141", {"customer.json": '{"properties": {"a": 5}}'}, "customer.json", 1, 17),
+    FileCase("E141", {"customer.json": '{"required": "a"}'}, "customer.json", 1, 2),
+    FileCase("E141", {"customer.json": '{"properties": {"a": {"enum": "b"}}}'}, "customer.json", 1, 23),
+    FileCase(
+        "E141", {"customer.json": '{"properties": {"a": {"type": "number", "multipleOf": 0}}}'}, "customer.json", 1, 41
+    ),
     FileCase("E142", {"customer.json": '{"properties": {"utm-source": {}}}'}, "customer.json", 1, 17),
     FileCase("E142", {"events/a.json": '{"properties": {"b": {},\n"2c": {}}}'}, "a.json", 2, 1),
 ]

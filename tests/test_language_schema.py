@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from retain.language.schema import load_schema, locate
+from retain.language.schema_types import field_types
 from retain.language.types import Type
 from retain.model import Json, Problem
 from retain.registry import CustomerField, EventType, Registry
@@ -126,6 +129,54 @@ def test_shipped_files_are_named_by_the_slug_of_their_title() -> None:
     for path in resource("schemas").glob("events/*.json"):
         title = json.loads(path.read_text())["title"]
         assert path.stem == title.casefold().replace(" ", "_")
+
+
+_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["object", "array", "number", "string", "a"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["properties", "type", "items", "enum", "required", "multipleOf", "const", "format", "a", "b-"]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(_json)
+@settings(deadline=None)
+def test_any_json_is_read_or_reported(schema: Json) -> None:
+    problems: list[str] = []
+    text = json.dumps(schema)
+
+    def report(code: str, message: str, key: tuple[str, ...], cure: str) -> None:
+        start, end = locate(text, key)
+        assert 0 <= start < max(end, 1)
+        problems.append(code)
+
+    found = field_types(schema, report)
+    assert set(problems) <= {"E141", "E142"}
+    assert all(type_.scale > 1 for type_ in found.values() if type_.kind == "money")
+
+
+def test_a_file_that_is_no_text_or_too_large_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    (tmp_path / "customer.json").write_bytes(b"\xff")
+    (tmp_path / "events" / "a.json").write_text(" " * 1_000_001)
+    assert [problem.code for problem in load_schema([tmp_path], Registry())[1]] == ["E140", "E140"]
+
+
+def test_a_plugin_with_a_wrong_schema_is_named() -> None:
+    wrong = EventType(name="x", summary="", schema={"properties": {"a": {"type": "int"}}}, plugin="loyalty")
+    (problem,) = load_schema([], Registry(event_types={"x": wrong}))[1]
+    assert (problem.place.file, problem.message[:17]) == ("plugin loyalty", "properties.a.type")
 
 
 def test_a_key_is_found_where_it_is_written() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from math import inf
 from typing import TypeAlias
 
 from retain.language.types import Type
@@ -117,7 +118,7 @@ def _text(schema: Json, nullable: bool) -> Type:
 
 
 def _multiple(value: Json, nullable: bool, at: KeyPath, report: Report) -> Type:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
         report("E141", "'multipleOf' is a number above zero", at, "write 0.01 for an amount in cents")
         return Type("number", nullable=nullable)
     exponent = Decimal(str(value)).normalize().as_tuple().exponent
