@@ -20,8 +20,9 @@ class StoreLock:
     lock file can be held twice.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, noted: bool = False) -> None:
         self._descriptor: int | None = descriptor
+        self._noted = noted
 
     @classmethod
     def exclusive(cls, store: Path, *, wait_s: float = 5.0) -> StoreLock:
@@ -42,7 +43,7 @@ class StoreLock:
         with contextlib.suppress(OSError):  # on a full disk the lock holds without its note
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        return cls(descriptor)
+        return cls(descriptor, noted=True)
 
     @classmethod
     def shared(cls, store: Path) -> StoreLock | None:
@@ -59,6 +60,9 @@ class StoreLock:
     def release(self) -> None:
         """Give the lock up; more than once is allowed."""
         if self._descriptor is not None:
+            if self._noted:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
 
