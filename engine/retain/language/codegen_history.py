@@ -36,7 +36,7 @@ def history(body: Body, node: ast.History) -> Operand:
 def _ratio(body: Body, node: ast.History) -> Operand:
     counted = history(body, replace(node, function="count", event2="", type=Type("int")))
     others = body.temporary()
-    return Operand((f"({others} := {_count(body, node.event2, node.window)})",), f"({counted.text} / {others})")
+    return Operand((f"({others} := {_count(body, node.event2, node.window)}) > 0",), f"({counted.text} / {others})")
 
 
 def _count(body: Body, event: str, window: Window | None) -> str:

@@ -99,7 +99,7 @@ def _arithmetic(body: Body, node: ast.Arithmetic) -> Operand:
     guards = [*left.guards, *right.guards]
     if node.op == "/":
         divisor = body.temporary()
-        guards.append(f"({divisor} := {right.text})")
+        guards.append(f"({divisor} := {right.text}) != 0")
         right = Operand((), divisor)
     text = f"({left.text} {node.op} {right.text})"
     if type_of(node).kind in ("int", "money"):

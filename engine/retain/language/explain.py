@@ -120,6 +120,8 @@ class _Story:
         return [part for part in node.parts if evaluate(part, self.scope) is not wanted]
 
     def _shown(self, node: Node) -> str:
+        if isinstance(node, ast.Literal_):
+            return render(node)
         return show(evaluate(node, self.scope), type_of(node), self.scope.zone)
 
     def _why_plain(self, node: Node) -> str:

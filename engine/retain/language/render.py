@@ -44,6 +44,8 @@ def _literal(node: ast.Literal_, write: Write) -> str:
         return "'" + node.value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     if type_.kind == "duration":
         return format_duration(int(node.value)).replace(" ", "")
+    if type_.kind == "money" and node.value % type_.scale == 0:
+        return str(node.value // type_.scale)
     if type_.kind == "money":
         return f"{node.value / type_.scale:.{len(str(type_.scale)) - 1}f}"
     return repr(node.value)
