@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from condition_generator import EXPECTED_LABELS, Conditions, coverage
+from condition_coverage import EXPECTED_LABELS, coverage
+from condition_generator import Conditions
 from condition_world import checked, environment, population
 from retain.language import ast, codegen_history
 from retain.language.ast import Node
