@@ -60,9 +60,7 @@ def _read(path: Path, name: str, problems: list[Problem]) -> str | None:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            problems.append(
-                Problem(Place(name, 1, 1), "E202", "the file is larger than 1 MB", "split it into several files")
-            )
+            problems.append(Problem(start, "E202", "the file is larger than 1 MB", "split it into several files"))
             return None
         return data.decode()
     except UnicodeDecodeError as error:
@@ -71,7 +69,5 @@ def _read(path: Path, name: str, problems: list[Problem]) -> str | None:
         what = f"the byte 0x{error.object[error.start]:02X} is not UTF-8"
         problems.append(Problem(Place(name, line, column), "E204", what, "save the file as UTF-8 text"))
     except OSError as error:
-        problems.append(
-            Problem(Place(name, 1, 1), "E204", f"the file cannot be read: {error.strerror}", "check its rights")
-        )
+        problems.append(Problem(start, "E204", f"the file cannot be read: {error.strerror}", "check its rights"))
     return None

@@ -166,7 +166,7 @@ def _awaited(more: JsonSchema) -> JsonSchema:
 
 
 def _step(registry: Registry, schema: Schema) -> JsonSchema:
-    fields = {name: {} for name in sorted(schema.customer)}
+    fields: dict[str, Json] = {name: {} for name in sorted(schema.customer)}
     changes = obj("New values of customer fields; null takes one away.", fields)
     actions = {name: _inputs(action) for name, action in sorted(registry.actions.items())}
     return obj("One step: one action, and what goes with it.", {**CORE_STEPS, "set": changes, **actions})

@@ -161,9 +161,7 @@ CORE_STEPS: JsonSchema = {
     "clock": text("A calendar, in whose business time a duration is counted."),
     "wait_for": {"$ref": "#/$defs/awaited"},
     "up_to": {**DURATION, "description": "For wait_for: how long at most."},
-    "since": words(
-        ("step", "start"), "For wait_for: events since the step before (step) or since the run began (start)."
-    ),
+    "since": words(("step", "start"), "For wait_for: events since the step before, or since the start."),
     "if": {"$ref": "#/$defs/conditions"},
     "then": _STEPS,
     "else": _STEPS,
