@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -195,6 +196,30 @@ def test_a_migrated_store_works_and_is_left_alone_by_a_second_upgrade(tmp_path):
         assert store.counts().events == 3
         with pytest.raises(StoreBusyError):
             migrate.upgrade(tmp_path / "retain.db")
+
+
+def test_a_query_that_takes_too_long_is_ended_in_threads_that_do_not_write(tmp_path):
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+    with Store.open(tmp_path / "retain.db", read_limit_s=0.05) as store:
+
+        def ask():
+            with pytest.raises(StoreError, match="too long"), store._db.read() as session:
+                session.rows(endless)
+            return store.counts().events
+
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(ask).result() == 0
+
+
+def test_health_names_the_file_and_the_version(tmp_path):
+    with Store.open(tmp_path / "retain.db") as store:
+        store.accept([message()], T0)
+        health = store.health()
+    assert health.path == str(tmp_path / "retain.db")
+    assert min(health.file_bytes, health.journal_bytes, health.free_bytes) > 0
+    assert health.is_safe_version is (sqlite3.sqlite_version_info >= (3, 51, 3))
+    with Store.in_memory() as store:
+        assert store.health().path == ""
 
 
 def test_every_column_says_what_it_holds():

@@ -10,7 +10,7 @@ from retain.store.store import Store
 from retain.store.tables import metadata
 from store_help import T0, alias, effect, identify, message, run
 
-LARGE = set(metadata.tables) - {"failed_events", "counters", "sources", "pauses", "schedules", "watches"}
+LARGE = {"e", "s", *metadata.tables} - {"failed_events", "counters", "sources", "pauses", "schedules", "watches"}
 
 
 class Watched:

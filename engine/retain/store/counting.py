@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
+from retain.store import dialect
 from retain.store.acceptance import counter
 from retain.store.database import Database, Session, Values
-from retain.store.rows import RuleStats, StoreCounts
+from retain.store.rows import RuleStats, StoreCounts, StoreHealth
 
 _OF_RULE = {
     "started": "SELECT arm, count(*) FROM runs WHERE rule = ? GROUP BY arm",
@@ -37,6 +40,18 @@ class CountMethods:
                 runs=_grouped(session, "SELECT state, count(*) FROM runs GROUP BY state"),
                 effects=_grouped(session, "SELECT state, count(*) FROM effects GROUP BY state"),
             )
+
+    def health(self) -> StoreHealth:
+        """The file, its journal, its disk, and the version of SQLite."""
+        path = self._db.path
+        return StoreHealth(
+            path=str(path or ""),
+            version=dialect.VERSION,
+            is_safe_version=dialect.is_safe_version(),
+            file_bytes=path.stat().st_size if path else 0,
+            journal_bytes=dialect.journal_bytes(path) if path else 0,
+            free_bytes=shutil.disk_usage(path.parent).free if path else 0,
+        )
 
     def rule_stats(self, rule: str) -> RuleStats:
         """What came of one rule: starts, ends, sends and refusals.

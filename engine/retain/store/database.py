@@ -6,7 +6,9 @@ whenever another one has written. A store in memory has the writer's connection 
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,7 @@ class Session:
     def __init__(self, connection: Connection) -> None:
         self.core = connection
         self._driver = dialect.driver_of(connection)
+        self._deadline = math.inf
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
         """All rows of a query."""
@@ -57,6 +60,11 @@ class Session:
         """Run one statement for many rows; how many it touched in all."""
         return self._driver.executemany(sql, rows).rowcount
 
+    def limit(self, seconds: float) -> None:
+        """Give what follows so long and no longer."""
+        self._deadline = time.monotonic() + seconds
+        dialect.interrupt_when(self._driver, lambda: time.monotonic() > self._deadline)
+
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
@@ -82,6 +90,7 @@ class Database:
         self, path: Path | None, *, read_only: bool = False, immutable: bool = False, scratch: bool = False
     ) -> None:
         self.path = path
+        self.read_limit_s: float | None = None
         self._shares_writer = path is None or scratch
         self.read_only = read_only
         self._immutable = immutable
@@ -106,7 +115,10 @@ class Database:
                 yield self._writer
         else:
             with self._translated():
-                yield self._reader()
+                session = self._reader()
+                if self.read_limit_s is not None:
+                    session.limit(self.read_limit_s)
+                yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -121,6 +133,8 @@ class Database:
         with self._lock, self._translated():
             self._writer_thread = threading.get_ident()
             session = self._writer
+            if session.in_transaction:  # an earlier one could not even be undone, as on a broken disk
+                session.change("ROLLBACK")
             if self._was_full:
                 session.rows(dialect.CHECKPOINT)  # gives the journal's space back first
                 self._was_full = False

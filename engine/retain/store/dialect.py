@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -116,10 +116,20 @@ def driver_of(connection: Connection) -> Driver:
     return driver
 
 
-def has_unmerged_journal(path: Path) -> bool:
-    """Whether committed pages stand beside the file, as after a crash or while somebody has it open."""
+def interrupt_when(driver: Driver, is_over: Callable[[], bool]) -> None:
+    """End a running query with an error once `is_over` says so; asked every few hundred microseconds."""
+    driver.set_progress_handler(is_over, 20_000)
+
+
+def journal_bytes(path: Path) -> int:
+    """How much stands beside the file in its journal, as after a crash or while somebody has it open."""
     journal = Path(f"{path}-wal")
-    return journal.exists() and journal.stat().st_size > 0
+    return journal.stat().st_size if journal.exists() else 0
+
+
+def is_safe_version() -> bool:
+    """Whether a second writer could not damage the journal."""
+    return sqlite3.sqlite_version_info >= SAFE_VERSION
 
 
 @lru_cache(maxsize=1)
@@ -179,6 +189,8 @@ def translate(error: Exception, path: Path | None) -> RetainError | None:
         return StoreFullError(
             "the disk is full", where=where, cure="free some space; nothing that was acknowledged is lost"
         )
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return StoreError("the question takes too long", where=where, cure="ask about less")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusyError("another program holds the file", where=where, cure="stop that program")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):

@@ -213,6 +213,18 @@ class StoreCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreHealth:
+    """The file and what reads it, for `doctor`."""
+
+    path: str  # "" in memory
+    version: str  # of SQLite
+    is_safe_version: bool  # from 3.51.3 on a second writer cannot damage the journal
+    file_bytes: int
+    journal_bytes: int
+    free_bytes: int  # of the disk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RebuiltCustomer:
     """One customer as known at a past instant.
 

@@ -54,6 +54,7 @@ class Store(
         create: bool = True,
         scratch: bool = False,
         lock_wait_s: float = 5.0,
+        read_limit_s: float | None = None,
     ) -> Store:
         """Open a store, by default for writing, which takes its lock.
 
@@ -66,6 +67,7 @@ class Store(
             create: whether a missing file is made.
             scratch: a store that is thrown away: fast, not durable, not for several processes.
             lock_wait_s: how long to wait for readers of a store at rest, in seconds.
+            read_limit_s: how long a query may take in a thread that does not write, in seconds; None is no limit.
 
         Raises:
             StoreBusyError: another process has it open for writing.
@@ -82,10 +84,12 @@ class Store(
             return cls._open_reading(path)
         lock = StoreLock.exclusive(path, wait_s=lock_wait_s)
         try:
-            return cls._prepared(Database(path, scratch=scratch), lock)
+            store = cls._prepared(Database(path, scratch=scratch), lock)
         except BaseException:
             lock.release()
             raise
+        store._db.read_limit_s = read_limit_s
+        return store
 
     @classmethod
     def in_memory(cls) -> Store:
@@ -94,7 +98,7 @@ class Store(
 
     @classmethod
     def _open_reading(cls, path: Path) -> Store:
-        lock = None if dialect.has_unmerged_journal(path) else StoreLock.shared(path)
+        lock = None if dialect.journal_bytes(path) else StoreLock.shared(path)
         store = cls(Database(path, read_only=True, immutable=lock is not None), lock)
         try:
             store._check_version()
