@@ -210,31 +210,30 @@ _HANDLERS: dict[type, Callable[[_Builder, ParserEvent], None]] = {
 
 def _syntax_problem(source: SourceFile, error: yaml.MarkedYAMLError) -> Problem:
     """A parser's complaint in the words of the person who wrote the file."""
-    mark = error.problem_mark or error.context_mark
+    mark, opened = error.problem_mark or error.context_mark, error.context_mark
+    if mark and opened and opened.line < mark.line and re.search("flow|quoted", error.context or ""):
+        mark = opened  # what is not closed is found where it opens
     index = min(mark.index if mark else 0, max(0, len(source.text) - 1))
-    row = source.place(index, index).line - 1
-    line = source.line(row)
+    place = source.place(index, index)
+    line = source.line(place.line - 1)
     indent = line[: len(line) - len(line.lstrip())]
     if source.text[index : index + 1] == "\t" or "\t" in indent:
-        start = index - (source.place(index, index).column - 1) + line.index("\t")
+        start = index - (place.column - 1) + line.index("\t")
         return source.problem("E203", "a tab is used where YAML allows spaces only", start, start + 1, "use spaces")
     what = " ".join(part for part in (error.context, error.problem) if part)
-    return source.problem("E201", f"this is not YAML: {what}", index, index + 1, _syntax_cure(error, source, index))
+    return source.problem("E201", f"this is not YAML: {what}", index, index + 1, _syntax_cure(error, line))
 
 
-def _syntax_cure(error: yaml.MarkedYAMLError, source: SourceFile, index: int) -> str:
-    row = source.place(index, index).line - 1
-    line = source.line(row)
+def _syntax_cure(error: yaml.MarkedYAMLError, line: str) -> str:
+    problem, context = error.problem or "", error.context or ""
     if _QUOTE_FIRST.match(line):
         return f"YAML ends the text at the second quote; {QUOTE_CURE}"
-    if "mapping values are not allowed" in (error.problem or ""):
+    if "mapping values are not allowed" in problem:
         return f"a text that holds ': ' needs quotes; {QUOTE_CURE}" if ": " in line else "check the indentation"
-    if "flow" in (error.context or ""):
-        opened = error.context_mark
-        began = f" in line {source.place(opened.index, opened.index).line}" if opened else ""
-        return f"close the [ or {{ that begins{began}, or {QUOTE_CURE}"
-    if "quoted scalar" in (error.context or ""):
+    if "flow" in context:
+        return f"close what opens here, or {QUOTE_CURE}"
+    if "quoted scalar" in context:
         return "close the quote"
-    if "character that cannot start" in (error.problem or ""):
+    if "character that cannot start" in problem:
         return QUOTE_CURE
     return "check the indentation: lines of one list or map begin in the same column"
