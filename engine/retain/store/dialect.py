@@ -2,7 +2,7 @@
 
 SQLite runs in WAL mode with `synchronous=FULL`: what was committed survives a power cut. One connection writes and
 checkpoints; before SQLite 3.51.3 two of them could corrupt the file. Foreign keys are off (see `tables`), memory
-mapping is off, `secure_delete` is off: erasure switches it on for its own transaction.
+mapping is off, `secure_delete` is off: only erasing a person needs it, for that one transaction.
 """
 
 from __future__ import annotations
