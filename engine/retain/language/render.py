@@ -41,7 +41,7 @@ def _literal(node: ast.Literal_, write: Write) -> str:
     if isinstance(node.value, bool):
         return "true" if node.value else "false"
     if isinstance(node.value, str):
-        return "'" + node.value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        return "'" + node.value.replace("'", "''") + "'"
     if type_.kind == "duration":
         return format_duration(int(node.value)).replace(" ", "")
     if type_.kind == "money" and node.value % type_.scale == 0:
