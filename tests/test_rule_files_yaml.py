@@ -9,39 +9,13 @@ from hypothesis import strategies as st
 from retain.language.yaml import MAX_COPIES, read_yaml
 from retain.language.yaml_nodes import ListNode, MapNode, Node, Scalar, SourceFile, from_plain, plain
 
-STAYS_TEXT = [
-    "NO",
-    "no",
-    "Yes",
-    "on",
-    "off",
-    "y",
-    "n",
-    "True",
-    "FALSE",
-    "Null",
-    "~",
-    "10:30",
-    "1:2:3",
-    "0123",
-    "0x1f",
-    "0o17",
-    "1_000",
-    "1e5",
-    "+3",
-    ".5",
-    "5.",
-    ".inf",
-    ".nan",
-    "2026-01-01",
-    "2026-01-01T10:00:00",
-    "12345678901234567890",
-    "1.0e999",
-    "<<",
-]
+STAYS_TEXT = """
+NO no Yes on off y n True FALSE Null ~ 10:30 1:2:3 0123 0x1f 0o17 1_000 1e5 +3 .5 5. .inf .nan 2026-01-01
+2026-01-01T10:00:00 12345678901234567890 1.0e999 <<
+"""
 
 
-@pytest.mark.parametrize("text", STAYS_TEXT)
+@pytest.mark.parametrize("text", STAYS_TEXT.split())
 def test_what_yaml_1_1_would_change_stays_what_the_author_typed(text: str) -> None:
     root, problems = read_yaml(f"- {text}", "a.yaml")
     assert problems == []
@@ -116,10 +90,11 @@ def test_every_character_of_a_text_is_found_in_its_line_and_column() -> None:
     assert root is not None
     for scalar in _scalars(root):
         for offset, character in enumerate(scalar.text):
+            if character.isspace():
+                continue
             problem = scalar.problem("E101", "", offset, offset + 1)
             found = problem.line_text[problem.place.column - 1]
-            escaped = found == "\\" and character in '"é'
-            assert found == character or escaped or character.isspace(), (scalar.text, offset)
+            assert found == character or (found == "\\" and character in '"é'), (scalar.text, offset)
 
 
 def test_a_place_in_a_block_scalar_is_a_line_and_column_of_the_file() -> None:
@@ -182,13 +157,10 @@ def test_the_usual_ways_to_break_yaml_have_their_cure(text: str, cure: str) -> N
     assert cure in problem.help
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        max_leaves=20,
-    )
-)
+LEAVES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()
+
+
+@given(st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))
 def test_plain_json_goes_through_nodes_unchanged(value: object) -> None:
     assert plain(from_plain(value, SourceFile("stored", ""))) == value
 

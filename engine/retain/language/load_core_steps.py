@@ -69,7 +69,7 @@ def _read_duration(node: Node, env: Environment, draft: Draft) -> Template:
     draft.keep(found, node.text)
     shape = template.shape
     if isinstance(shape, Text) or (isinstance(shape, Insert) and shape.expression and shape.type.kind != "duration"):
-        cure = "write a duration, or an expression such as {{ 1h * 2 }}"
+        cure = "write one such as 4h, or a function that gives one"
         draft.problems.append(node.complain("E308", "wait must be a duration", cure))
     return template
 

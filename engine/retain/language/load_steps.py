@@ -17,6 +17,7 @@ from retain.language.load_conditions import guarded, read_conditions
 from retain.language.load_context import Draft, StepText, optional
 from retain.language.load_core_steps import read_clock, read_emit, read_set, read_stop, read_wait
 from retain.language.load_triggers import read_awaited
+from retain.language.presence import can_be_unknown
 from retain.language.rules import (
     ActionStep,
     Branch,
@@ -159,7 +160,8 @@ def _read_if(text: StepText, env: Environment, draft: Draft) -> Read:
     after = _joined(env, after_then, after_else)
     if condition is None:
         return None, after
-    if condition.can_be_unknown and (message := first_message(otherwise, draft.names.registry)):
+    unknown = any(can_be_unknown(clause, env.guards.present) for clause in condition.nodes)
+    if unknown and (message := first_message(otherwise, draft.names.registry)):
         what = f"{message} goes also to those for whom this condition is unknown"
         cure = "test for missing values with `is present` or default() before"
         draft.problems.append(node.keys["else"].complain("W203", what, cure))

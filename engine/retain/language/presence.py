@@ -1,4 +1,4 @@
-"""Which fields must have a value where a condition is true, so that steps behind it are not warned about them."""
+"""Which fields must have a value where a condition is true, so that nobody is warned about them behind it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,23 @@ def present_in(node: Node) -> frozenset[str]:
             return frozenset()
         case _:
             return _read_by(node)
+
+
+def can_be_unknown(node: Node, present: frozenset[str]) -> bool:
+    """Whether a missing value can leave a condition open, where the fields of `present` are known to have one."""
+    if node.type is None or not node.type.nullable:
+        return False
+    match node:
+        case ast.Field():
+            return key(node) not in present
+        case ast.Arithmetic(op="/"):
+            return True
+        case ast.And() | ast.Or() | ast.Not() | ast.Compare() | ast.In() | ast.Between() | ast.TextTest():
+            return any(can_be_unknown(part, present) for part in node.children())
+        case ast.Arithmetic() | ast.Negate() | ast.Contains():
+            return any(can_be_unknown(part, present) for part in node.children())
+        case _:
+            return True
 
 
 def _read_by(node: Node) -> frozenset[str]:
