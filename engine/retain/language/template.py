@@ -206,12 +206,12 @@ def _render(shape: Shape, scope: Scope) -> Json:
 
 def _value(insert: Insert, scope: Scope) -> Json:
     assert insert.expression is not None, "a rule with an error is never run"
-    return insert.expression.compute(scope) if insert.in_millis else insert.expression.value(scope)
+    return insert.expression.value(scope) if insert.in_millis else insert.expression.json(scope)
 
 
 def _as_text(insert: Insert, scope: Scope) -> str:
     assert insert.expression is not None, "a rule with an error is never run"
-    value = insert.expression.compute(scope)
+    value = insert.expression.value(scope)
     if value is None:
         raise MissingInputError(
             f"{insert.expression.text} is missing",
