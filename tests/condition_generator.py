@@ -300,6 +300,8 @@ class Conditions:
             lambda: f"abs(days_until(customer.renews_at)) {self.order_op()} {self.random.randint(1, 30)}",
             lambda: f"default(days_since(order), 400) {self.order_op()} {self.number()}",
             lambda: f"case when days_since(order) < 20 then known_days() else 50 end {self.order_op()} {self.number()}",
+            lambda: f"customer.sizes {self.pick('', 'not ')}contains round(days_since(order) + {self.number()})",
+            lambda: f"event.total {self.op()} age(customer.birth_date)",
             lambda: f"days_since(order) is {self.pick('missing', 'present')}",
             lambda: f"-days_since(order) {self.order_op()} -20.5",
         )

@@ -126,7 +126,7 @@ def test_a_value_leaves_the_language_as_json(text: str, internal: Json, outward:
 def test_deep_and_wide_conditions_compile() -> None:
     deep = "customer.consent"
     for _ in range(7):
-        deep = f"not (case when {deep} then customer.ltv > 1 else customer.consent end)"
+        deep = f"not (case when {deep} then (customer.ltv > 1) else customer.consent end)"
     wide = " or ".join(f"customer.points == {number}" for number in range(120))
     scope = customer({"consent": True, "ltv": 0.5, "points": 119})
     for text in (deep, wide):

@@ -123,6 +123,9 @@ EARLIER = ("order", NOON - 25 * DAY, {"total": 30, "channel": "app"})
         ("days_until(customer.renews_at) <= 30", at("2026-12-02 12:00")),
         ("known_days() >= 365", at("2027-01-01 00:00")),
         ("age(customer.birth_date) >= 31", at("2027-02-28 00:00", BERLIN)),
+        ("age(customer.birth_date) == 90", at("2086-02-28 00:00", BERLIN)),
+        ("age(customer.birth_date) > event.total", at("2041-02-28 00:00", BERLIN)),
+        ("customer.sizes contains round(days_since(order))", ORDERED[1] + 37 * DAY + 12 * HOUR),
         ("count(order in last 30d) / known_days() < 0.002", ORDERED[1] + 30 * DAY + 1),
         ("metrics.recency > 20", ORDERED[1] + 20 * DAY + 1),
         ("customer in segment quiet", ORDERED[1] + 30 * DAY + 1),
@@ -133,8 +136,14 @@ EARLIER = ("order", NOON - 25 * DAY, {"total": 30, "channel": "app"})
     ],
 )
 def test_the_next_look_is_at_the_very_millisecond_of_the_change(text: str, expected: Instant | None) -> None:
-    fields = {"country": "DE", "birth_date": "1996-02-29", "renews_at": "2027-01-01T12:00:00Z", "consent": True}
-    scope = customer(fields, EARLIER, ORDERED, zone=BERLIN)
+    fields = {
+        "country": "DE",
+        "birth_date": "1996-02-29",
+        "renews_at": "2027-01-01T12:00:00Z",
+        "consent": True,
+        "sizes": [38],
+    }
+    scope = customer(fields, EARLIER, ORDERED, zone=BERLIN, event={"total": 44.5})
     assert next_change(node(text), scope) == expected
     if expected is not None:
         tree = node(text)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from retain.language.ast import ArithmeticOp, CompareOp
 from retain.language.scalars import calculate, compare
@@ -202,3 +202,31 @@ def _is_certain(op: CompareOp, left: Motion, right: Motion, length: Millis, verd
         apart = first[1] < second[0] or second[1] < first[0]
         return bool(same if (op == "==") == verdict else apart)
     return all(compare(op, a, b) is verdict for a in first for b in second)
+
+
+class State(NamedTuple):
+    """The verdict of a condition now, and the first instant at which it may be another; None is never."""
+
+    now: bool | None
+    until: Instant | None
+
+
+def joined(states: Iterable[State], deciding: bool) -> State:
+    """The state of `and` (decided by false) or `or` (decided by true)."""
+    found: list[State] = []
+    for state in states:
+        if state.now is deciding and state.until is None:
+            return state
+        found.append(state)
+    decided = [state for state in found if state.now is deciding]
+    if decided:
+        return State(deciding, latest(*(state.until for state in decided)))
+    unknown = any(state.now is None for state in found)
+    return State(None if unknown else not deciding, earliest(*(state.until for state in found)))
+
+
+def compared(op: CompareOp, left: Motion, right: Motion, now: Instant) -> State:
+    if left.value is None or right.value is None:
+        return State(None, missing(left, right).until)
+    until = earliest(left.until, right.until, crossing(op, left, right, now))
+    return State(compare(op, left.value, right.value), until)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from retain.instants import DAY
 from retain.language import ast
@@ -17,22 +16,25 @@ from retain.language.interpreter import evaluate
 from retain.language.motion import (
     NEVER,
     Motion,
+    State,
     applied,
     combined,
+    compared,
     crossing,
+    curved,
     earliest,
-    latest,
+    joined,
     linear,
-    missing,
     negated,
     still,
 )
-from retain.language.scalars import argument_type, call, compare, operand_types
-from retain.language.scope import Scope, Series
+from retain.language.scalars import argument_type, call, operand_types
+from retain.language.scope import Scope
+from retain.language.span import Span
 from retain.language.types import SETS, Type
 from retain.language.values import common_type, convert, type_of
-from retain.language.windows import bounds, enters, leaves, local_day, midnight, next_birthday
-from retain.model import Fields, Instant, Json
+from retain.language.windows import local_day, whole_years
+from retain.model import Fields, Instant, Json, Millis
 
 MAX_TRIED = 200
 
@@ -51,13 +53,6 @@ def next_change(node: Node, scope: Scope) -> Instant | None:
     return at
 
 
-class State(NamedTuple):
-    """The verdict of a condition now, and the first instant at which it may be another; None is never."""
-
-    now: bool | None
-    until: Instant | None
-
-
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One evaluation that asks of each part not only its value but how long it lasts; `row` is that of a `where`."""
@@ -73,11 +68,19 @@ class Moment:
         """A value, and how it moves."""
         return _MOTIONS.get(type(node), _motion_of_condition)(self, node)
 
+    def state_of_row(self, where: Node, row: Fields) -> State:
+        """The state of a filter for one event of the past."""
+        return Moment(self.scope, row).state(where)
+
     def converted(self, node: Node, wanted: Type) -> Motion:
         """A value in another type; only plain numbers move, and they need no conversion."""
         found = self.motion(node)
-        if found.value is None or found.moves:
+        if found.value is None:
             return found
+        if found.moves:  # a moving number needs no conversion, except a whole one beside an amount
+            own, zone = type_of(node), self.scope.zone
+            is_amount = wanted.kind == "money"
+            return applied(lambda values: convert(values[0], own, wanted, zone), [found]) if is_amount else found
         return still(convert(found.value, type_of(node), wanted, self.scope.zone), found.until)
 
 
@@ -96,20 +99,6 @@ def _junction(moment: Moment, parts: Iterable[Node], deciding: bool) -> State:
     return joined((moment.state(part) for part in parts), deciding)
 
 
-def joined(states: Iterable[State], deciding: bool) -> State:
-    """The state of `and` (decided by false) or `or` (decided by true)."""
-    found: list[State] = []
-    for state in states:
-        if state.now is deciding and state.until is None:
-            return state
-        found.append(state)
-    decided = [state for state in found if state.now is deciding]
-    if decided:
-        return State(deciding, latest(*(state.until for state in decided)))
-    unknown = any(state.now is None for state in found)
-    return State(None if unknown else not deciding, earliest(*(state.until for state in found)))
-
-
 def _not(moment: Moment, node: ast.Not) -> State:
     part = moment.state(node.part)
     return State(None if part.now is None else not part.now, part.until)
@@ -118,14 +107,7 @@ def _not(moment: Moment, node: ast.Not) -> State:
 def _compare(moment: Moment, node: ast.Compare) -> State:
     type_ = common_type(type_of(node.left), type_of(node.right))
     left, right = moment.converted(node.left, type_), moment.converted(node.right, type_)
-    return _compared(node.op, left, right, moment.scope.now)
-
-
-def _compared(op: ast.CompareOp, left: Motion, right: Motion, now: Instant) -> State:
-    if left.value is None or right.value is None:
-        return State(None, missing(left, right).until)
-    until = earliest(left.until, right.until, crossing(op, left, right, now))
-    return State(compare(op, left.value, right.value), until)
+    return compared(node.op, left, right, moment.scope.now)
 
 
 def _between(moment: Moment, node: ast.Between) -> State:
@@ -139,10 +121,19 @@ def _in(moment: Moment, node: ast.In) -> State:
     return _junction(moment, tests, True)
 
 
-def _plain_test(moment: Moment, node: ast.Contains | ast.TextTest) -> State:
-    """A test of sets and texts, which jump and never glide."""
+def _text_test(moment: Moment, node: ast.TextTest) -> State:
     value = evaluate(node, moment.scope, moment.row)
-    return State(value, earliest(*(moment.motion(part).until for part in node.children())))
+    return State(value, earliest(moment.motion(node.value).until, moment.motion(node.part).until))
+
+
+def _contains(moment: Moment, node: ast.Contains) -> State:
+    """A set jumps and never glides; a number that glides is in it where it meets a member."""
+    members, items = moment.motion(node.value), [moment.motion(item) for item in node.items]
+    known = [still(member) for member in members.value or ()]
+    moving = [item for item in items if item.moves and item.value is not None]
+    meetings = (crossing("==", item, member, moment.scope.now) for item in moving for member in known)
+    value = evaluate(node, moment.scope, moment.row)
+    return State(value, earliest(members.until, *(item.until for item in items), *meetings))
 
 
 def _missing(moment: Moment, node: ast.Missing) -> State:
@@ -220,53 +211,25 @@ def _days(scope: Scope, at: Instant, until: Instant | None) -> Motion:
 
 
 def _age(scope: Scope, node: ast.Call, born: Motion) -> Motion:
-    today = local_day(scope.now, scope.zone)
+    """Years go up by steps; their bounds are exact, so that a test of a far age skips the birthdays before."""
     day = born.value if type_of(node.args[0]).kind == "date" else local_day(born.value, scope.zone)
-    birthday = midnight(next_birthday(day, today), scope.zone)
-    return still(call(node, [born.value], scope), earliest(born.until, birthday))
+
+    def years(length: Millis) -> int:
+        return whole_years(day, local_day(scope.now + length, scope.zone))
+
+    return curved(years(0), born.until, lambda length: (years(0), years(length)))
 
 
 def _history(moment: Moment, node: ast.History) -> Motion:
     scope = moment.scope
-    series = scope.history.series.get(node.event)
-    until = None if series is None else _aggregate_until(node, series, scope)
+    span = Span.of(node, scope, moment.state_of_row)
+    until = span.until
     if node.event2:
-        others = scope.history.series.get(node.event2)
-        both = replace(node, event=node.event2, event2="", where=None, function="count")
-        until = earliest(until, None if others is None else _aggregate_until(both, others, scope))
-    value = evaluate(node, scope)
-    if node.function == "days_since" and value is not None:
-        newest = evaluate(replace(node, function="last_at"), scope)
-        return _days(scope, newest, until)
-    return still(value, until)
-
-
-def _aggregate_until(node: ast.History, series: Series, scope: Scope) -> Instant | None:
-    """When the events that decide an aggregate are others: one of them leaves the window, or another enters."""
-    low, high = bounds(node.window, scope)
-    first, beyond = series.bounds(low, high)
-    moved: list[Instant | None] = []
-    inside: list[int] = []
-    for index in range(first, len(series.at)):
-        holds = _row_state(node, series, index, scope)
-        moved.append(holds.until)
-        if holds.now is not True and holds.until is None:
-            continue
-        if index >= beyond:
-            moved.append(max(enters(node.window, series.at[index]), scope.now + 1))
-            break
-        if holds.now is True:
-            inside.append(index)
-    if inside:
-        deciding = inside[-1] if node.function in ("exists", "last", "last_at", "days_since") else inside[0]
-        moved.append(leaves(node.window, series.at[deciding], scope.zone))
-    return earliest(*moved)
-
-
-def _row_state(node: ast.History, series: Series, index: int, scope: Scope) -> State:
-    if node.where is None:
-        return State(True, None)
-    return Moment(scope, series.row(index)).state(node.where)
+        others = replace(node, event=node.event2, event2="", where=None, function="count")
+        until = earliest(until, Span.of(others, scope, moment.state_of_row).until)
+    if node.function == "days_since" and span.newest is not None:
+        return _days(scope, span.newest, until)
+    return still(evaluate(node, scope) if span.count is None else span.count, until)
 
 
 _STATES: Mapping[type[Node], Callable[[Moment, Json], State]] = {
@@ -278,8 +241,8 @@ _STATES: Mapping[type[Node], Callable[[Moment, Json], State]] = {
     ast.Compare: _compare,
     ast.Between: _between,
     ast.In: _in,
-    ast.Contains: _plain_test,
-    ast.TextTest: _plain_test,
+    ast.Contains: _contains,
+    ast.TextTest: _text_test,
     ast.Missing: _missing,
     ast.Changed: lambda moment, node: State(evaluate(node, moment.scope), None),
 }

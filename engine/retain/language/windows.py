@@ -117,14 +117,6 @@ def whole_years(born: int, today: int) -> int:
     return last.year - first.year - (last < _birthday(first, last.year))
 
 
-def next_birthday(born: int, today: int) -> int:
-    """The first birthday after a day."""
-    first, last = date.fromordinal(born + _EPOCH_DAY), date.fromordinal(today + _EPOCH_DAY)
-    this_year = _birthday(first, last.year)
-    found = this_year if this_year > last else _birthday(first, last.year + 1)
-    return found.toordinal() - _EPOCH_DAY
-
-
 def _birthday(born: date, year: int) -> date:
     try:
         return born.replace(year=year)
