@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time
+from textwrap import dedent
 
 import pytest
 
@@ -26,7 +28,7 @@ from retain.language.rules import (
 )
 from retain.language.steps import walk
 from retain.model import digest
-from rule_file_help import REGISTRY, SHOP, load, load_clean, one_rule
+from rule_file_help import REGISTRY, SHARED, SHOP, load, load_clean, one_rule
 
 ABANDONED_CART = """
     version: 1
@@ -70,6 +72,48 @@ def test_the_abandoned_cart_rule_loads_without_a_word() -> None:
         ("if[1]", "customer.email is present"),
     ]
     assert rule.needs.event_fields == {"total", "cart_id"}
+
+
+THE_EXAMPLE = """
+    version: 1
+    rules:
+      abandoned-cart:
+        description: Three reminders, stopped by an order or an emptied cart.
+        when: {event: cart_updated}
+        if:
+          - event.total >= 20
+          - customer.email is present
+        runs: {per: event.cart_id, mode: restart, at_most: 1 per 7d}
+        exit_when:
+          - {event: order_completed, same: [cart_id]}
+          - {event: cart_emptied, same: [cart_id]}
+        then:
+          - wait: 1h
+          - email.send: {template: cart-reminder}
+          - wait: 23h
+          - email.send: {template: cart-benefits}
+          - wait: 2d
+          - if: [event.total >= 100]
+            then:
+              - coupon.create: {percent: 10, expires_in: 5d}
+                id: coupon
+              - email.send: {template: cart-coupon, data: {code: "{{ steps.coupon.code }}"}}
+            else:
+              - email.send: {template: cart-last-call}
+"""
+
+
+def test_the_example_of_the_language_has_no_error_and_the_two_warnings_it_deserves() -> None:
+    coupon = replace(
+        REGISTRY.actions["task.create"],
+        name="coupon.create",
+        inputs={"type": "object", "properties": {"percent": {"type": "integer"}, "expires_in": {"type": "string"}}},
+        output={"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]},
+    )
+    registry = replace(REGISTRY, actions={**REGISTRY.actions, "coupon.create": coupon})
+    ruleset, problems = load_rules([("shared.yaml", SHARED), ("rules.yaml", dedent(THE_EXAMPLE))], SHOP, registry)
+    assert list(ruleset.rules) == ["abandoned-cart"]
+    assert [(problem.code, problem.place.line) for problem in problems] == [("W204", 10), ("W210", 12)]
 
 
 def test_every_key_of_a_rule_has_its_place() -> None:

@@ -19,8 +19,8 @@ from retain.model import Problem, digest
 
 _KINDS = ("event", "becomes", "schedule")
 _AWAITED = ("event", "becomes")
-_KEYS = {"event": ("event", "if"), "becomes": ("becomes", "for", "backfill"), "schedule": ("schedule",)}
-_AWAITED_KEYS = {"event": ("event", "if", "same"), "becomes": ("becomes",)}
+START_KEYS = {"event": ("event", "if"), "becomes": ("becomes", "for", "backfill"), "schedule": ("schedule",)}
+AWAITED_KEYS = {"event": ("event", "if", "same"), "becomes": ("becomes",)}
 GOAL_WITHIN = 7 * DAY
 
 
@@ -33,7 +33,7 @@ def read_starts(node: Node, draft: Draft) -> tuple[Trigger, ...]:
         kind = _kind(item, _KINDS, draft)
         if kind is None or not isinstance(item, MapNode):
             continue
-        refuse_unknown(item, _KEYS[kind], f"this trigger ({kind})", draft.problems)
+        refuse_unknown(item, START_KEYS[kind], f"this trigger ({kind})", draft.problems)
         trigger = _read_start(item, kind, f"when[{index}]", draft)
         events.append(trigger.event if isinstance(trigger, EventTrigger) else "")
         if kind == "schedule":
@@ -69,7 +69,7 @@ def read_awaited(
     kind = _kind(node, _AWAITED, draft)
     if kind is None or not isinstance(node, MapNode):
         return None
-    refuse_unknown(node, (*_AWAITED_KEYS[kind], *more), f"this trigger ({kind})", draft.problems)
+    refuse_unknown(node, (*AWAITED_KEYS[kind], *more), f"this trigger ({kind})", draft.problems)
     if kind == "becomes":
         condition = read_conditions(node.entries[kind], replace(env, events=None), f"{path}.becomes", draft.keep)
         return BecomesTrigger(path=path, condition=condition, place=node.place) if condition else None

@@ -149,8 +149,10 @@ def _read_insert(source: Excerpt, env: Environment, problems: list[Problem], in_
     problems.extend(found)
     if checked is None or checked.type is None:
         return Insert(None)
-    place = source.problem("", "", 0, len(source.text)).place
-    return Insert(Expression(source.text.strip(), checked, place), checked.type, in_millis)
+    text = source.text.strip()
+    start = source.text.index(text)
+    place = source.problem("", "", start, start + len(text)).place
+    return Insert(Expression(text, checked, place), checked.type, in_millis)
 
 
 def _closing(text: str, start: int) -> int:
