@@ -99,9 +99,7 @@ def stored_messages(store: Store, until: Instant | None = None) -> Iterator[Mess
             )
 
 
-def _raw_rows(
-    path: Path, mapping: Path | None, bad: Callable[[BadRow], None] | None
-) -> Iterator[tuple[int, Fields]]:
+def _raw_rows(path: Path, mapping: Path | None, bad: Callable[[BadRow], None] | None) -> Iterator[tuple[int, Fields]]:
     if path.name.removesuffix(".gz").endswith(".csv"):
         if mapping is None:
             raise RetainError(

@@ -75,7 +75,9 @@ def simulate(
         store = Store.open(Path(folder) / "simulate.db", scratch=True)
         try:
             tally: Counter[tuple[str, str]] = Counter()
-            options = Options(batch=batch, virtual=True, respond=stand_in, observe=_counting(outcome, observe), tally=tally)
+            options = Options(
+                batch=batch, virtual=True, respond=stand_in, observe=_counting(outcome, observe), tally=tally
+            )
             pipeline = Pipeline(store, plan, ordered[0].received_at - 1, options)
             _run(pipeline, store, ordered, outcome, batch, settle=end is None, progress=progress)
             _count(store, outcome, tally)
@@ -135,9 +137,7 @@ def _receipt(message: Message) -> Instant:
     return message.received_at
 
 
-def _counting(
-    outcome: Simulation, observe: Callable[[Performed], None] | None
-) -> Callable[[Performed], None]:
+def _counting(outcome: Simulation, observe: Callable[[Performed], None] | None) -> Callable[[Performed], None]:
     def counting(performed: Performed) -> None:
         if performed.rule in outcome.rules:
             outcome.rules[performed.rule].effects[performed.action] += 1

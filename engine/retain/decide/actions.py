@@ -141,6 +141,8 @@ def mark_sent(facts: Facts, effect: Effect, run: Run, customer: CustomerFacts, m
     effect.attempt += 1
     effect.sent_at = moment.at
     effect.reason = ""
+    if effect.attempt == 1:
+        facts.performed(run, customer, effect.step, effect.action, effect.inputs, moment.at)
     if effect.channel:
         customer.sends.append((moment.at, effect.channel, effect.arm))
     if run.first_sent_at is None:
@@ -197,7 +199,6 @@ def settle(
         effect.state = EffectState.DONE
     effect.output = dict(result.output)
     facts.save_effect(effect)
-    facts.performed(run, customer, effect.step, effect.action, effect.inputs, moment.at)
     remember(run, step, dict(result.output))
     log(facts, run, moment, "effect", effect.state.value, effect.step)
     for new in result.events:
@@ -228,9 +229,7 @@ def _in_doubt(
     return None
 
 
-def _side_effects(
-    facts: Facts, effect: Effect, customer: CustomerFacts, result: EffectResult, moment: Moment
-) -> None:
+def _side_effects(facts: Facts, effect: Effect, customer: CustomerFacts, result: EffectResult, moment: Moment) -> None:
     if result.suppress is not None:
         given = result.suppress
         facts.changes.suppressions.append((given.channel, given.address.casefold(), given.reason, moment.at))

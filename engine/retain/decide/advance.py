@@ -52,6 +52,7 @@ def advance(facts: Facts, run: Run, customer: CustomerFacts, moment: Moment) -> 
     while run.step:
         stop = index[run.step]
         walk = Walk(facts, run, rule, customer, moment, stop.after)
+        facts.visit(run.rule, run.step)
         following = _STEPS[type(stop.step)](walk, stop.step)
         if following is None:
             if run.state is RunState.ENDED:
@@ -78,6 +79,7 @@ def wake(facts: Facts, run: Run, customer: CustomerFacts, moment: Moment) -> Non
         if not isinstance(stop.step.trigger, EventTrigger) and _still_waiting(facts, run, customer, stop.step, moment):
             return
         run.context.pop("deadline", None)
+        facts.visit(run.rule, f"{stop.step.path}:else")
         run.step = first(stop.step.otherwise, stop.after)
     advance(facts, run, customer, moment)
 
@@ -89,6 +91,7 @@ def met(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str, Json]
     run.wake_at = None
     run.context.pop("deadline", None)
     _remember(run, stop.step, {"event": fields})
+    facts.visit(run.rule, f"{stop.step.path}:then")
     run.step = first(stop.step.then, stop.after)
     advance(facts, run, customer, moment)
 
@@ -133,7 +136,7 @@ def _wake_at(walk: Walk, step: WaitStep) -> Instant:
     at = walk.moment.at
     scope = run_scope(walk.customer, walk.run, walk.moment)
     if step.until is not None:
-        return parse_until(str(step.until.render(scope))).next(at, walk.customer.zone)
+        return _until(step, str(step.until.render(scope)), walk)
     assert step.duration is not None
     duration = step.duration.render(scope)
     millis = parse_duration(duration) if isinstance(duration, str) else duration
@@ -144,12 +147,20 @@ def _wake_at(walk: Walk, step: WaitStep) -> Instant:
     return at + millis
 
 
+def _until(step: WaitStep, text: str, walk: Walk) -> Instant:
+    try:
+        return parse_until(text).next(walk.moment.at, walk.customer.zone)
+    except ValueError as error:
+        raise MissingInputError(f"{text!r} is no time: {error}", where=step.path) from error
+
+
 def _wait_for(walk: Walk, step: WaitForStep) -> str | None:
     early = walk.run.context.get("early", {}).pop(step.path, None)
     if early is None and not isinstance(step.trigger, EventTrigger):
         early = {} if matches(step.trigger, walk.run, walk.customer, None, walk.moment) else None
     if early is not None:
         _remember(walk.run, step, {"event": early})
+        walk.facts.visit(walk.run.rule, f"{step.path}:then")
         return first(step.then, walk.after)
     at = walk.moment.at
     calendar = walk.facts.plan.ruleset.calendars.get(step.clock)
@@ -179,7 +190,9 @@ def _still_waiting(facts: Facts, run: Run, customer: CustomerFacts, step: WaitFo
 
 def _if(walk: Walk, step: IfStep) -> str:
     holds = step.condition.is_true(run_scope(walk.customer, walk.run, walk.moment))
-    log(walk.facts, walk.run, walk.moment, "move", "then" if holds else "else", step.path)
+    branch = "then" if holds else "else"
+    walk.facts.visit(walk.run.rule, f"{step.path}:{branch}")
+    log(walk.facts, walk.run, walk.moment, "move", branch, step.path)
     return first(step.then if holds else step.otherwise, walk.after)
 
 
@@ -198,6 +211,7 @@ def _split(walk: Walk, step: SplitStep) -> str:
         arms[step.id] = name
         _remember(run, step, {"branch": name})
         log(walk.facts, run, walk.moment, "move", str(name), step.path)
+    walk.facts.visit(run.rule, f"{step.path}:{name}")
     chosen = next((branch for branch in step.branches if branch.name == name), step.branches[-1])
     return first(chosen.steps, walk.after)
 

@@ -10,7 +10,9 @@ from retain.model import Change, DecisionRow, Event, Json, MessageKind, NewEvent
 from retain.traits import apply_traits
 
 
-def derive(facts: Facts, customer: CustomerFacts, new: NewEvent, moment: Moment, origin: str, number: int) -> Event | None:
+def derive(
+    facts: Facts, customer: CustomerFacts, new: NewEvent, moment: Moment, origin: str, number: int
+) -> Event | None:
     """Queue an event of the same customer; a chain that has grown too long is cut and recorded.
 
     Args:

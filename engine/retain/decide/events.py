@@ -64,11 +64,15 @@ def _decide_one(facts: Facts, event: Event) -> None:
 def _apply(facts: Facts, customer: CustomerFacts, event: Event) -> list[Change]:
     """Let the event count: in the fields, the consents, the records and the history of its customer."""
     customer.metrics.clear()
-    customer.history.add(event.name, event.occurred_at, event.fields)
     changes = facts.applied.pop(event.seq, None)
     if changes is None:
         traits = traits_of(event.kind, event.fields)
         changes = apply_traits(customer.fields, customer.stamps, traits, event.occurred_at) if traits else []
+    if event.name != UPDATED:
+        customer.history.add(event.name, event.occurred_at, event.fields)
+    elif changes:
+        names = sorted({change.field for change in changes})
+        customer.history.add(UPDATED, event.occurred_at, {"changed": names})
     if changes:
         facts.save_customer(customer)
         changed = frozenset(change.field for change in changes)

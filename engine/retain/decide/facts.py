@@ -149,6 +149,7 @@ class Facts:
     derived: deque[Event] = field(default_factory=deque)  # events made by decisions, to be decided directly after
     applied: dict[int, list[Change]] = field(default_factory=dict)  # changes of derived events that already count
     tally: Counter[tuple[str, str]] | None = None  # (rule, outcome) of every start that was judged
+    visits: set[tuple[str, str]] | None = None  # (rule, place in it) that was reached, for coverage
     next_number: int = -1  # working number of the next derived event
 
     def customer(self, customer_id: int) -> CustomerFacts:
@@ -231,12 +232,15 @@ class Facts:
         while starts[0] < at - per:
             starts.popleft()
 
-    def performed(
-        self, run: Run, customer: CustomerFacts, step: str, action: str, inputs: Fields, at: Instant
-    ) -> None:
+    def performed(self, run: Run, customer: CustomerFacts, step: str, action: str, inputs: Fields, at: Instant) -> None:
         """Note that an action was carried out, or stood in for."""
         if self.observed is not None:
             self.observed.append(Performed(at, run.rule, customer.key, run.id, step, action, inputs, run.arm))
+
+    def visit(self, rule: str, place: str) -> None:
+        """Note that a place in a rule was reached: `then[2]`, `then[2]:else`, `exit_when[0]`, `goal`."""
+        if self.visits is not None:
+            self.visits.add((rule, place))
 
     def suppress(self, channel: str, address: str) -> None:
         """Let the rest of the batch know that an address is suppressed."""

@@ -18,6 +18,7 @@ def fail_step(
     """
     if step.id:
         run.context.setdefault("steps", {})[step.id] = {"error": reason}
+    facts.visit(run.rule, f"{step.path}:error")
     log(facts, run, moment, "effect", "failed", step.path, why=reason)
     on_error = step.on_error if isinstance(step, ActionStep) else "stop"
     if effect is None:

@@ -86,9 +86,7 @@ def zone_of_trigger(trigger: ScheduleTrigger, customer: CustomerFacts | None, de
     return zone_of(customer.fields, default) if customer is not None and trigger.field_schedule else default
 
 
-def cron_instants(
-    planned: Planned, after: Instant, until: Instant, default: tzinfo
-) -> Iterator[tuple[Instant, str]]:
+def cron_instants(planned: Planned, after: Instant, until: Instant, default: tzinfo) -> Iterator[tuple[Instant, str]]:
     """The planned instants of a cron for everyone in (after, until], with their local occurrence.
 
     Of several that were missed, `run_all` gives each; otherwise only the last one is worth a look.
@@ -108,9 +106,7 @@ def occurrence_of(instant: Instant, zone: tzinfo) -> str:
     return to_datetime(instant, zone).isoformat(timespec="minutes")
 
 
-def _plan_next(
-    facts: Facts, customer: CustomerFacts, planned: Planned, state: dict[str, Json], after: Instant
-) -> None:
+def _plan_next(facts: Facts, customer: CustomerFacts, planned: Planned, state: dict[str, Json], after: Instant) -> None:
     trigger = planned.trigger
     zone = zone_of_trigger(trigger, customer, facts.plan.defaults.zone)
     used: str = state.get("l", "")
@@ -135,8 +131,7 @@ def _next_of(
         return None if value is None else trigger.field_schedule.next_after(value, after, zone)
     assert trigger.cron is not None
     instant = trigger.cron.next_after(after, zone)
-    local = to_datetime(instant, zone).replace(tzinfo=None)
-    return instant, local.isoformat(timespec="minutes")
+    return instant, occurrence_of(instant, zone)
 
 
 def _fields_of(trigger: ScheduleTrigger) -> set[str]:

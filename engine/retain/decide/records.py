@@ -45,7 +45,9 @@ class RecordBook:
         """
         counts = self.counts.get(kind)
         if counts is None:
-            raise NeedsError(f"records of kind {kind} were not loaded", cure="name the kind in the action's record_kinds")
+            raise NeedsError(
+                f"records of kind {kind} were not loaded", cure="name the kind in the action's record_kinds"
+            )
         return {owner: count for (owner, known), count in counts.items() if known == state and count}
 
     def put(self, record: Record) -> None:

@@ -58,6 +58,7 @@ def end_run(facts: Facts, run: Run, by: str, moment: Moment, path: str = "") -> 
         run.ended_at = moment.at
     cancel_effects(facts, run, by)
     facts.save(run)
+    facts.visit(run.rule, path)
     log(facts, run, moment, "end", by, path)
 
 

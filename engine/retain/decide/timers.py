@@ -13,6 +13,7 @@ from retain.decide.watches import Edge, due_watches, look, reschedule
 from retain.language.plan import Planned, Watch
 from retain.model import Effect, EffectState, Instant, Run, RunState
 
+
 def decide_wake(facts: Facts, run: Run, moment: Moment) -> None:
     """A waiting run's instant has come. While its rule is paused or off the timer holds, and is found again later."""
     customer = facts.customer(run.customer)

@@ -21,6 +21,7 @@ class Options:
         before_effect: the plugins' veto.
         observe: told of every action that is carried out or stood in for.
         tally: counts (rule, outcome) of every start that was judged.
+        visits: gains (rule, place) of everything that was reached, for coverage.
     """
 
     batch: int = 200
@@ -30,3 +31,4 @@ class Options:
     before_effect: BeforeEffect | None = None
     observe: Callable[[Performed], None] | None = None
     tally: Counter[tuple[str, str]] | None = None
+    visits: set[tuple[str, str]] | None = None

@@ -69,7 +69,8 @@ class Pipeline:
             return StepReport(timers=swept, more=True)
         cron = self.sweeps.next_due()
         horizon = min(until, cron) if cron is not None and self.options.virtual else until
-        agenda = make_agenda(self.store, horizon, self.options.batch, self.held_rules(), inline=self._is_inline)
+        limit = 1 if self._one_by_one else self.options.batch
+        agenda = make_agenda(self.store, horizon, limit, self.held_rules(), inline=self._is_inline)
         if self._one_by_one:
             self._one_by_one -= 1
             agenda.keep_first()
@@ -178,6 +179,7 @@ class Pipeline:
             before_effect=self.options.before_effect,
             observed=None if self.options.observe is None else [],
             tally=None if self.options.tally is None else Counter(),
+            visits=self.options.visits,
         )
 
     def _load_kept(self) -> None:

@@ -49,6 +49,7 @@ class VirtualEngine:
     store: Store = field(default_factory=Store.in_memory)
     performed: list[Performed] = field(default_factory=list)
     tally: Counter[tuple[str, str]] = field(default_factory=Counter)
+    visits: set[tuple[str, str]] = field(default_factory=set)
     now: Instant = field(init=False)
     pipeline: Pipeline = field(init=False)
     _sent: int = 0
@@ -56,7 +57,12 @@ class VirtualEngine:
     def __post_init__(self) -> None:
         self.now = self.start
         options = Options(
-            batch=self.batch, virtual=True, respond=self._respond, observe=self.performed.append, tally=self.tally
+            batch=self.batch,
+            virtual=True,
+            respond=self._respond,
+            observe=self.performed.append,
+            tally=self.tally,
+            visits=self.visits,
         )
         self.pipeline = Pipeline(self.store, self.plan, self.start, options)
 
@@ -83,7 +89,9 @@ class VirtualEngine:
         self.store.accept(messages, self.now)
         self.move_to(self.now)
 
-    def event(self, customer: str, name: str, data: Fields | None = None, *, occurred_at: Instant | None = None) -> None:
+    def event(
+        self, customer: str, name: str, data: Fields | None = None, *, occurred_at: Instant | None = None
+    ) -> None:
         """Something happens to a customer now (or happened earlier and is heard of now)."""
         self.send(self.message(customer, MessageKind.TRACK, slug(name), data or {}, occurred_at))
 
@@ -119,9 +127,7 @@ class VirtualEngine:
     def answer(self, action: str, answer: Answer) -> int:
         """Give the result of every effect of an action that is still without one; how many there were."""
         waiting = [
-            effect
-            for effect in self.store.list_effects(states=[EffectState.SENDING])
-            if effect.action == action
+            effect for effect in self.store.list_effects(states=[EffectState.SENDING]) if effect.action == action
         ]
         self.pipeline.finish([self._result(effect, answer) for effect in waiting], self.now)
         self.move_to(self.now)
@@ -153,5 +159,3 @@ class VirtualEngine:
             reason=answer.reason,
             retry_at=(self.now if at is None else at) + answer.retry_in if answer.status == "retry" else None,
         )
-
-
