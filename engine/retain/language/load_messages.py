@@ -35,7 +35,8 @@ def message_problems(
     action: Action, node: MapNode, template: Template, env: Environment, names: Names
 ) -> list[Problem]:
     """What is wrong with one step's use of a template: that there is none, or that it reads what is not there."""
-    value = template.shape.get("template") if isinstance(template.shape, Mapping) else None
+    shape: Json = template.shape
+    value = shape.get("template") if isinstance(shape, Mapping) else None
     if not isinstance(value, str) or names.templates is None or "template" not in action.inputs.get("properties", {}):
         return []
     at = node.entries["template"]
@@ -43,7 +44,7 @@ def message_problems(
     if found is None:
         cure = did_you_mean(value, names.templates.templates) or f"write templates/{value}.txt"
         return [at.complain("E404", f"there is no message template {value!r}", cure)]
-    data = template.shape.get("data", {})
+    data = shape.get("data", {})
     return list(_use_problems(found, at, data, env))
 
 

@@ -68,7 +68,7 @@ def json_schema_of(kind: Type) -> JsonSchema:
 def value_problems(node: Node, template: Template, validator: Validator, what: str, at: Part) -> Iterator[Problem]:
     """Everything that is wrong with a value; what is lacking is told at `at`."""
     value = instance_of(template.shape)
-    if _surely_fits(value, validator.schema):
+    if isinstance(validator.schema, Mapping) and _surely_fits(value, validator.schema):
         return
     for error in validator.iter_errors(value):
         yield from _problems(node, error, what, at)
@@ -144,14 +144,20 @@ def _holds_unknown(value: Json) -> bool:
 def _unknown_problem(node: Node, error: ValidationError, name: str) -> Iterator[Problem]:
     if error.validator != "type":
         return
-    wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    kind = error.instance.type.kind
+    wanted = _wanted_types(error)
+    unknown: Json = error.instance
+    kind = unknown.type.kind
     given = _JSON_KINDS.get(kind)
     if given is None or given in wanted or (given == "integer" and "number" in wanted):
         return
     words = " or ".join(_WORDS[word] for word in wanted if word != "null")
     cure = "write more than the {{ }} into the text to make it one" if "string" in wanted else ""
     yield node.complain("E308", f"{name} must be {words}; this expression is {_article(kind)}", cure)
+
+
+def _wanted_types(error: ValidationError) -> list[str]:
+    wanted: Json = error.validator_value
+    return wanted if isinstance(wanted, list) else [wanted]
 
 
 def _article(kind: str) -> str:
@@ -178,9 +184,9 @@ def _lacking_key(at: Part, error: ValidationError, what: str) -> Iterator[Proble
 
 
 def _misfit(node: Node, error: ValidationError, name: str) -> str:
-    value = error.validator_value
+    value: Json = error.validator_value
     if error.validator == "type":
-        wanted = value if isinstance(value, list) else [value]
+        wanted = _wanted_types(error)
         words = " or ".join(_WORDS.get(word, word) for word in wanted if word != "null" or len(wanted) == 1)
         return f"{name} must be {words}, not {shown(node)}"
     if error.validator == "enum":
@@ -188,11 +194,13 @@ def _misfit(node: Node, error: ValidationError, name: str) -> str:
         return f"{name} must be one of {words}, not {shown(node)}"
     if error.validator == "minLength":
         return f"{name} must not be empty" if value == 1 else f"{name} must have at least {value} characters"
+    if _holds_unknown(error.instance):
+        return f"{name} does not fit {error.validator} {value}"
     message = error.message if len(error.message) <= 200 else error.message[:199] + "…"
     return f"{name} does not fit: {message}"
 
 
 def _wants_quotes(node: Node, error: ValidationError) -> bool:
-    wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    wanted = _wanted_types(error)
     plain = isinstance(node, Scalar) and not node.style and node.value is not None
     return error.validator == "type" and "string" in wanted and plain
