@@ -123,7 +123,7 @@ def loyalty(orders: Orders) -> Counter[str]:
             spend = sum(cents for at, cents in bought[:known] if now - 365 * DAY <= at < now)
             reached = (spend >= 10_000) + (spend >= 30_000)
             if warned is not None and reached >= level:
-                found["downgrade ended by exit"] += 1
+                found["downgrade ended by order"] += 1
                 warned = None
             if warned is not None and now >= warned + 30 * DAY:
                 found["downgrade ended done"] += 1
