@@ -95,7 +95,7 @@ def test_no_clauses_at_all_are_true() -> None:
 
 @pytest.mark.long
 def test_generated_code_agrees_over_every_part_of_the_language() -> None:
-    nodes, people = material(7, 2_500, 300)
+    nodes, people = material(7, 2_500, 200)
     expected = meant(nodes, people)
     assert differing(nodes, people, expected) == []
     counts = coverage(nodes)

@@ -30,10 +30,10 @@ from retain.language.motion import (
 )
 from retain.language.scalars import argument_type, call, operand_types
 from retain.language.scope import Scope
-from retain.language.span import Span
+from retain.language.span import Dwindling, Span, span_of
 from retain.language.types import SETS, Type
-from retain.language.values import common_type, convert, type_of
-from retain.language.windows import local_day, whole_years
+from retain.language.values import common_type, convert, read, type_of, typed
+from retain.language.windows import leaves, local_day, whole_years
 from retain.model import Fields, Instant, Json, Millis
 
 MAX_TRIED = 200
@@ -77,11 +77,11 @@ class Moment:
         found = self.motion(node)
         if found.value is None:
             return found
-        if found.moves:  # a moving number needs no conversion, except a whole one beside an amount
-            own, zone = type_of(node), self.scope.zone
-            is_amount = wanted.kind == "money"
-            return applied(lambda values: convert(values[0], own, wanted, zone), [found]) if is_amount else found
-        return still(convert(found.value, type_of(node), wanted, self.scope.zone), found.until)
+        own, zone = type_of(node), self.scope.zone
+        if found.moves:
+            same = own.kind == wanted.kind and own.scale == wanted.scale
+            return found if same else applied(lambda values: convert(values[0], own, wanted, zone), [found])
+        return still(convert(found.value, own, wanted, zone), found.until)
 
 
 def _state_of_value(moment: Moment, node: Node) -> State:
@@ -222,14 +222,40 @@ def _age(scope: Scope, node: ast.Call, born: Motion) -> Motion:
 
 def _history(moment: Moment, node: ast.History) -> Motion:
     scope = moment.scope
-    span = Span.of(node, scope, moment.state_of_row)
-    until = span.until
+    span = span_of(node, scope, moment.state_of_row)
+    until = span.held_until(node, scope.zone)
     if node.event2:
         others = replace(node, event=node.event2, event2="", where=None, function="count")
-        until = earliest(until, Span.of(others, scope, moment.state_of_row).until)
-    if node.function == "days_since" and span.newest is not None:
-        return _days(scope, span.newest, until)
-    return still(evaluate(node, scope) if span.count is None else span.count, until)
+        until = earliest(until, span_of(others, scope, moment.state_of_row).held_until(others, scope.zone))
+    match node.function:
+        case "count":
+            return _dwindling([1] * len(span.inside), span, until, node, scope)
+        case "sum" if type_of(node).kind in ("int", "money"):
+            return _dwindling(_amounts(span, node, scope), span, until, node, scope)
+        case "exists":
+            return still(len(span.inside) > 0, until)
+        case "last_at":
+            return still(span.newest, until)
+        case "first_at":
+            return still(span.oldest, until)
+        case "days_since" if span.newest is not None:
+            return _days(scope, span.newest, until)
+        case _:
+            return still(evaluate(node, scope), until)
+
+
+def _amounts(span: Span, node: ast.History, scope: Scope) -> list[int]:
+    rows = (span.series.row(index) for index in span.inside)
+    return [typed(read(row, node.path), type_of(node), scope.zone) or 0 for row in rows]
+
+
+def _dwindling(amounts: list[int], span: Span, until: Instant | None, node: ast.History, scope: Scope) -> Motion:
+    """A total of which parts leave one by one; where nothing else can happen, no single one needs a look."""
+    total = sum(amounts)
+    if until is None or span.until is not None:
+        return still(total, until)
+    gone = [leaves(node.window, span.series.at[index], scope.zone) or NEVER for index in span.inside]
+    return curved(total, None, Dwindling(amounts, gone, scope.now).over)
 
 
 _STATES: Mapping[type[Node], Callable[[Moment, Json], State]] = {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
+from itertools import accumulate
 from typing import TypeAlias
 
 from retain.language import ast
@@ -11,59 +14,74 @@ from retain.language.ast import Node
 from retain.language.motion import State, earliest
 from retain.language.scope import Scope, Series
 from retain.language.windows import bounds, enters, leaves
-from retain.model import Fields, Instant
+from retain.model import Fields, Instant, Millis
 
 RowState: TypeAlias = Callable[[Node, Fields], State]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Span:
     """The events that an aggregate counts now.
 
     Args:
-        until: when they may be others: one that matters leaves the window, or another enters.
-        newest: the instant of the newest of them.
-        count: the value, where it is their number and there was no need to look at any.
+        inside: their indexes in the series, oldest first.
+        until: when a filter changes its mind about an event, or the next one enters.
     """
 
+    series: Series
+    inside: Sequence[int] = ()
     until: Instant | None = None
-    newest: Instant | None = None
-    count: int | None = None
 
-    @classmethod
-    def of(cls, node: ast.History, scope: Scope, state: RowState) -> Span:
-        """The span of an aggregate; `state` tells of a filter and a row how long the verdict lasts."""
-        series = scope.history.series.get(node.event)
-        if series is None:
-            return cls()
-        low, high = bounds(node.window, scope)
-        first, beyond = series.bounds(low, high)
-        count = max(0, beyond - first) if node.where is None and node.function == "count" else None
-        moved, oldest, newest = _scan(node, series, range(first, len(series.at)), beyond, scope.now, state)
-        deciding = newest if node.function in ("exists", "last", "last_at", "days_since") else oldest
-        gone = None if deciding is None else leaves(node.window, deciding, scope.zone)
-        return cls(earliest(gone, *moved), newest, count)
+    @property
+    def oldest(self) -> Instant | None:
+        """The instant of the oldest."""
+        return self.series.at[self.inside[0]] if self.inside else None
+
+    @property
+    def newest(self) -> Instant | None:
+        """The instant of the newest."""
+        return self.series.at[self.inside[-1]] if self.inside else None
+
+    def held_until(self, node: ast.History, zone: tzinfo) -> Instant | None:
+        """When the aggregate may be another: an event that matters to it leaves, or one enters."""
+        last = node.function in ("exists", "last", "last_at", "days_since")
+        deciding = self.newest if last else self.oldest
+        return self.until if deciding is None else earliest(self.until, leaves(node.window, deciding, zone))
 
 
-def _scan(
-    node: ast.History, series: Series, indexes: range, beyond: int, now: Instant, state: RowState
-) -> tuple[list[Instant | None], Instant | None, Instant | None]:
-    """When a filter or a coming event changes what counts; the oldest and the newest event that count now."""
-    oldest = newest = None
-    moved: list[Instant | None] = []
-    if node.where is None:  # all count, so only the two ends and the next to come matter
-        if indexes.start < beyond:
-            oldest, newest = series.at[indexes.start], series.at[beyond - 1]
-        indexes = range(max(indexes.start, beyond), indexes.stop)
-    for index in indexes:
-        holds = State(True, None) if node.where is None else state(node.where, series.row(index))
-        moved.append(holds.until)
-        if holds.now is not True and holds.until is None:
-            continue
-        if index >= beyond:
-            moved.append(max(enters(node.window, series.at[index]), now + 1))
+def span_of(node: ast.History, scope: Scope, state: RowState) -> Span:
+    """The events that count now; `state` tells of a filter and a row how long the verdict lasts."""
+    series = scope.history.series.get(node.event)
+    if series is None:
+        return Span(Series())
+    low, high = bounds(node.window, scope)
+    first, beyond = series.bounds(low, high)
+    if node.where is None:
+        coming = max(first, beyond)
+        until = max(enters(node.window, series.at[coming]), scope.now + 1) if coming < len(series.at) else None
+        return Span(series, range(first, beyond), until)
+    inside: list[int] = []
+    until = None
+    for index in range(first, len(series.at)):
+        holds = state(node.where, series.row(index))
+        until = earliest(until, holds.until)
+        if index >= beyond and (holds.now is True or holds.until is not None):
+            until = earliest(until, max(enters(node.window, series.at[index]), scope.now + 1))
             break
-        if holds.now is True:
-            oldest = series.at[index] if oldest is None else oldest
-            newest = series.at[index]
-    return moved, oldest, newest
+        if index < beyond and holds.now is True:
+            inside.append(index)
+    return Span(series, inside, until)
+
+
+class Dwindling:
+    """A count or a sum whose events leave one by one, oldest first, with none to come."""
+
+    def __init__(self, amounts: Sequence[int], gone: Sequence[Instant], now: Instant) -> None:
+        self._gone, self._now = gone, now
+        rest = list(accumulate(amounts, lambda left, amount: left - amount, initial=sum(amounts)))
+        self._least, self._most = list(accumulate(rest, min)), list(accumulate(rest, max))
+
+    def over(self, length: Millis) -> tuple[int, int]:
+        """The least and the greatest that it is within the next `length` milliseconds: exactly, not only bounded."""
+        left = bisect_right(self._gone, self._now + length)
+        return self._least[left], self._most[left]
