@@ -28,10 +28,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from retain.model import Problem, Suppress
+from retain.model import Problem, Suppress
 
 
 class RetainError(Exception):
@@ -75,7 +73,7 @@ class ConditionError(RuleError):
     """One condition text is wrong; `problem` says where in it."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message, where=problem.place, cure=problem.help, problems=(problem,))
+        super().__init__(problem.message, where=str(problem.place), cure=problem.help, problems=(problem,))
         self.problem = problem
 
 

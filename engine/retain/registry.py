@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 from retain.errors import NotFoundError
-from retain.model import Fields, Instant, Json, Millis, NewEvent, Problem, Record, Suppress
+from retain.model import Fields, Instant, Json, NewEvent, Problem, Record, Suppress
+from retain.store_view import StoreView
 
 JsonSchema: TypeAlias = Mapping[str, Json]
 InDoubtPolicy: TypeAlias = Literal["resend", "hold", "skip"]
@@ -33,53 +34,6 @@ class Example:
 
     inputs: Fields
     output: Fields = field(default_factory=dict)
-
-
-class StoreView(Protocol):
-    """What a store action may read: facts of the decision, nothing that changes by itself."""
-
-    @property
-    def now(self) -> Instant: ...
-    @property
-    def customer_id(self) -> int | None: ...
-    @property
-    def customer_key(self) -> str: ...
-    @property
-    def customer(self) -> Fields: ...
-    @property
-    def rule(self) -> str: ...
-    @property
-    def run(self) -> str: ...
-    @property
-    def step(self) -> str: ...
-
-    def record(self, kind: str, record_id: str) -> Record | None:
-        """One record by its id."""
-        ...
-
-    def records_of_customer(self, kind: str) -> Sequence[Record]:
-        """The customer's records of one kind, in the order of their ids."""
-        ...
-
-    def count_by_owner(self, kind: str, state: str) -> Mapping[str, int]:
-        """How many records of one kind and state each owner has."""
-        ...
-
-    def team(self, name: str) -> Mapping[str, Json] | None:
-        """A team as written in the rule files; None where there is none of that name."""
-        ...
-
-    def tier(self, name: str) -> Mapping[str, Json] | None:
-        """A loyalty programme as written in the rule files."""
-        ...
-
-    def evaluate(self, expression: str) -> Json:
-        """The value of an expression of the rule language for this customer now."""
-        ...
-
-    def add_business_time(self, calendar: str, start: Instant, duration: Millis) -> Instant:
-        """The instant `duration` of business time after `start`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

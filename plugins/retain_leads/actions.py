@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from retain.errors import PermanentError
 from retain.model import Fields, Json, NewEvent, Record, digest
-from retain.registry import Action, Example, JsonSchema, StoreChanges, StoreView
+from retain.registry import Action, Example, JsonSchema, StoreChanges
+from retain.store_view import StoreView
 from retain_leads.choose import Turn, choose
 from retain_leads.members import Member, able, read_members
 

@@ -7,7 +7,8 @@ from math import floor
 
 from retain.errors import PermanentError
 from retain.model import Fields, Json, NewEvent
-from retain.registry import Action, Example, StoreChanges, StoreView
+from retain.registry import Action, Example, StoreChanges
+from retain.store_view import StoreView
 from retain_loyalty.programmes import read_programme
 
 _TEXT: dict[str, Json] = {"type": "string", "minLength": 1}

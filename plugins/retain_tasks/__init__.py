@@ -13,7 +13,8 @@ from retain.errors import PermanentError
 from retain.hookspecs import hookimpl
 from retain.instants import format_instant, parse_duration
 from retain.model import Fields, Instant, Json, NewEvent, Record, digest
-from retain.registry import Action, EventType, Example, JsonSchema, RecordKind, StoreChanges, StoreView
+from retain.registry import Action, EventType, Example, JsonSchema, RecordKind, StoreChanges
+from retain.store_view import StoreView
 
 _TEXT: dict[str, Json] = {"type": "string", "minLength": 1}
 _PRIORITY: JsonSchema = {"enum": ["low", "normal", "high"], "description": "normal where nothing is written"}

@@ -17,7 +17,7 @@ from retain.model import Fields, Instant, Json, Millis, Record, Run
 
 @dataclass(frozen=True, slots=True)
 class DecisionView:
-    """A read-only view of the facts of one decision; implements `retain.registry.StoreView`."""
+    """A read-only view of the facts of one decision; implements `retain.store_view.StoreView`."""
 
     facts: Facts
     _run: Run

@@ -43,9 +43,11 @@ class _Linter:
         self.problems: dict[tuple[str, int, int], Problem] = {}
 
     def text(self, node: Node) -> str:
+        """A node as written."""
         return self.source.text[node.start : node.end]
 
     def warn(self, code: str, message: str, node: Node, cure: str) -> None:
+        """Keep one problem of each code and place."""
         self.problems.setdefault(
             (code, node.start, node.end), self.source.problem(code, message, node.start, node.end, cure)
         )

@@ -127,6 +127,7 @@ class _Membership:
 
     @property
     def text(self) -> str:
+        """The condition that it stands for."""
         return _IN + self.node.text
 
     def problem(self, code: str, message: str, start: int, end: int, help: str = "") -> Problem:

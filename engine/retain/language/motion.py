@@ -226,6 +226,7 @@ def joined(states: Iterable[State], deciding: bool) -> State:
 
 
 def compared(op: CompareOp, left: Motion, right: Motion, now: Instant) -> State:
+    """The state of a comparison of two values that move with time."""
     if left.value is None or right.value is None:
         return State(None, missing(left, right).until)
     until = earliest(left.until, right.until, crossing(op, left, right, now))
