@@ -67,6 +67,7 @@ class ActionRequest:
     config: Fields  # the plugin's section of retain.yaml, secrets resolved, and `project_dir`
     trigger: Fields = field(default_factory=dict)  # what `trigger.` names in the rule
     first_failed_at: Instant | None = None  # of an earlier attempt; retries give up by it
+    retry: Retry | None = None  # what the step changes of the action's own; None = nothing
     filters: Mapping[str, Callable[..., Json]] = field(default_factory=dict)  # of templates; filled in at dispatch
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from retain.decide.actions import action_step, mark_sent, refuse, settle
 from retain.decide.derive import derive
 from retain.decide.events import drain
@@ -49,6 +51,9 @@ def release_effect(facts: Facts, effect: Effect, moment: Moment) -> ActionReques
             steps=run.context.get("steps", {}),
             purpose=policy.consent if policy else "",
             config={},
+            trigger=run.context.get("trigger", {}),
+            first_failed_at=effect.first_failed_at,
+            retry=replace(action.retry, **step.retry) if step.retry else None,
         )
     if verdict.what in ("delay", "hold"):
         effect.due_at = verdict.until if verdict.what == "delay" else HELD_UNTIL

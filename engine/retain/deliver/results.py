@@ -73,7 +73,7 @@ def _again(attempt: Attempt, reason: str, now: Instant, after: float | None = No
     request = attempt.request
     first = now if request.first_failed_at is None else request.first_failed_at
     jitter = jitter_of(request.effect_id, request.attempt)
-    at = next_attempt(attempt.action.retry, request.attempt, first, now, jitter=jitter, after=after)
+    at = next_attempt(request.retry or attempt.action.retry, request.attempt, first, now, jitter=jitter, after=after)
     if at is None:
         return _dead(attempt, f"{reason}; given up after {request.attempt} attempts")
     return EffectResult(
