@@ -373,6 +373,21 @@ def test_conditions_in_one_list_know_of_one_another() -> None:
     load_clean("version: 1\nsegments: {a: {if: [customer.country is present, customer.country != 'DE']}}")
 
 
+def test_a_text_that_was_read_in_one_rule_is_read_anew_where_it_means_something_else() -> None:
+    ruleset, problems = load(
+        """
+        version: 1
+        rules:
+          text: {when: {event: cart_updated}, if: [event.note == 'x'], then: [stop: true]}
+          number: {when: {event: cart_emptied}, if: [event.note == 'x'], then: [stop: true]}
+          nothing: {when: {event: signed_up}, if: [event.note == 'x'], then: [stop: true]}
+          again: {when: {event: cart_updated}, if: [event.note == 'x'], then: [stop: true]}
+        """
+    )
+    assert list(ruleset.rules) == ["text", "again"]
+    assert [(problem.code, problem.place.line) for problem in problems] == [("E107", 5), ("E102", 6)]
+
+
 def test_the_output_of_a_branch_can_be_missing_after_it() -> None:
     _, (problem,) = load(
         """

@@ -212,8 +212,12 @@ class Calls(Operators):
         if self.depth >= MAX_EXPANSION:
             self.report("E126", f"{call} expands to more than {MAX_EXPANSION} functions within functions", node)
             return None
+        kind = f"body {self.depth}"
         try:
             text = expand(function, node.args, [self.text(arg) for arg in node.args], self.env.named)
+            known = self.env.remembered(kind, text)
+            if known is not None:
+                return known
             body, wrong = self.expanded(TextSource(text, f"function {function.name}"))
         except ConditionError as error:
             wrong = [f"{error.problem.message} (in its text, column {error.problem.place.column})"]
@@ -224,6 +228,7 @@ class Calls(Operators):
             cure = f"plugin {function.plugin} declares it" if function.plugin else ""
             self.report("E125", f"{call} cannot be used here: {wrong[0]}", node, cure)
             return None
+        self.env.remember(kind, text, body)
         return body
 
 

@@ -53,6 +53,9 @@ def references(node: Node) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _read(source: Source, env: Environment, expect: Expected) -> tuple[Node | None, list[Problem]]:
+    known = env.remembered(expect, source.text)
+    if known is not None:
+        return known, []
     try:
         node = parse(source)
     except ConditionError as error:
@@ -60,4 +63,7 @@ def _read(source: Source, env: Environment, expect: Expected) -> tuple[Node | No
     checked, problems = check(node, source, env, expect=expect)
     if problems or any(part.type is None for part in checked.walk()):  # an undeclared event is the trigger's problem
         return None, sorted(problems, key=lambda problem: (problem.place.line, problem.place.column))
-    return checked, lint(checked, source, env)
+    warnings = lint(checked, source, env)
+    if not warnings:
+        env.remember(expect, source.text, checked)
+    return checked, warnings

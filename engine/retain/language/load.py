@@ -170,7 +170,7 @@ def load_revision(source: Mapping[str, Json], schema: Schema, registry: Registry
 
 
 def _names(schema: Schema, registry: Registry, templates: MessageTemplates | None) -> Names:
-    env = Environment(schema=schema, roots=CUSTOMER, functions=registry.functions)
+    env = Environment(schema=schema, roots=CUSTOMER, functions=registry.functions, memo={})
     return Names(schema=schema, registry=registry, templates=templates, env=env)
 
 

@@ -216,7 +216,7 @@ class Rule:
     revision: str = ""
     source: Mapping[str, Json] = field(default_factory=dict)  # the rule as written, and what it names: pinned text
     needs: Needs = field(default_factory=Needs)  # of everything in it
-    calendars: Mapping[str, Calendar] = field(default_factory=dict)  # those that its waits name, as it is pinned to them
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)  # those that its waits name, pinned with it
     uses: tuple[ActionUse, ...] = ()  # its steps that are actions of plugins, for the checks of those
 
 
