@@ -388,6 +388,28 @@ def test_a_text_that_was_read_in_one_rule_is_read_anew_where_it_means_something_
     assert [(problem.code, problem.place.line) for problem in problems] == [("E107", 5), ("E102", 6)]
 
 
+def test_what_follows_from_a_mistake_is_not_told_again() -> None:
+    _, problems = load(
+        """
+        version: 1
+        rules:
+          r:
+            when: {event: crat_updated, if: [event.total > 3]}
+            if: [event.total > 5]
+            exit_when: {event: cart_emptied, same: [cart_id]}
+            then:
+              - coupon.create: {percent: 10}
+                id: coupon
+              - task.create: {title: "{{ steps.coupon.code }}"}
+              - wait_for: {event: task_clsoed}
+                id: closed
+                up_to: 1d
+                then: [task.create: {title: "{{ steps.closed.event.task_id }}"}]
+        """
+    )
+    assert [(problem.code, problem.place.line) for problem in problems] == [("E112", 5), ("E302", 9), ("E112", 12)]
+
+
 def test_the_output_of_a_branch_can_be_missing_after_it() -> None:
     _, (problem,) = load(
         """

@@ -78,15 +78,18 @@ class Draft:
     step_ids: set[str] = field(default_factory=set)
     mentions: set[str] = field(default_factory=set)  # segments, metrics and calendars that it names
     blamed: set[str] = field(default_factory=set)  # those of them that have an error
+    vague_steps: set[str] = field(default_factory=set)  # ids of steps whose output nobody knows, as they have an error
     actions: list[ActionUse] = field(default_factory=list)
     waits_without_id: list[Node] = field(default_factory=list)
 
     def keep(self, found: Iterable[Problem], text: str) -> None:
-        """Keep what was found in a text, unless it only says that a broken segment or metric is unknown."""
+        """Keep what was found in a text, unless it only follows from an error that was told where it is."""
         names = mentioned(text) & self.names.sources.keys()
         self.mentions |= names
         hurt = names & self.names.broken.keys()
         self.blamed |= hurt
+        if any(f"steps.{step_id}." in text for step_id in self.vague_steps):
+            return
         self.problems.extend(problem for problem in found if not hurt or problem.severity == "warning")
 
     def mention(self, name: str) -> None:

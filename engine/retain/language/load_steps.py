@@ -138,6 +138,7 @@ def _read_action(text: StepText, env: Environment, draft: Draft) -> Read:
         on_error = cast(OnError, word or "stop")
     retry = read_retry(node.get("retry"), draft)
     if action is None or inputs is None:
+        draft.vague_steps.add(text.id)
         return None, _with_step(env, text.id, {})
     step = ActionStep(
         path=path,
@@ -181,6 +182,8 @@ def _read_wait_for(text: StepText, env: Environment, draft: Draft) -> Read:
     since = read_choice(node.get("since"), SINCE, "since", draft.problems) or "step"
     clock = read_clock(node.get("clock"), draft)
     fields = _event_fields(trigger, env)
+    if trigger is None:
+        draft.vague_steps.add(text.id)
     then, after_then = _branch(node, "then", path, _with_step(env, text.id, fields), draft)
     otherwise, after_else = _branch(node, "else", path, env, draft)
     after = _joined(_with_step(env, text.id, optional(fields)), after_then, after_else)

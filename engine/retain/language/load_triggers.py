@@ -14,8 +14,8 @@ from retain.language.load_context import CUSTOMER, STARTED, Draft, known_event
 from retain.language.load_schedules import read_schedule
 from retain.language.rules import BecomesTrigger, EventTrigger, Goal, Trigger
 from retain.language.shapes import misfit, read_duration, read_flag, read_texts, refuse_unknown
-from retain.language.yaml_nodes import ListNode, MapNode, Node
-from retain.model import Problem, digest
+from retain.language.yaml_nodes import ListNode, MapNode, Node, Scalar
+from retain.model import Problem, digest, slug
 
 _KINDS = ("event", "becomes", "schedule")
 _AWAITED = ("event", "becomes")
@@ -35,7 +35,8 @@ def read_starts(node: Node, draft: Draft) -> tuple[Trigger, ...]:
             continue
         refuse_unknown(item, START_KEYS[kind], f"this trigger ({kind})", draft.problems)
         trigger = _read_start(item, kind, f"when[{index}]", draft)
-        events.append(trigger.event if isinstance(trigger, EventTrigger) else "")
+        named = item.get("event")
+        events.append(slug(named.text) if isinstance(named, Scalar) else "")
         if kind == "schedule":
             customer = customer and _names_customers(item)
         if trigger is not None:
@@ -122,8 +123,10 @@ def _read_event(node: MapNode, path: str, env: Environment, draft: Draft) -> Eve
     name = known_event(node.entries["event"], draft.names, draft.problems)
     test = node.get("if")
     condition: Condition | None = None
-    if test is not None and name:
-        condition = read_conditions(test, replace(env, events=(name,)), f"{path}.if", draft.keep)
+    if test is not None:
+        said = node.entries["event"]
+        events = (name or (slug(said.text) if isinstance(said, Scalar) else ""),)  # an unknown one is told once
+        condition = read_conditions(test, replace(env, events=events), f"{path}.if", draft.keep)
     same_node = node.get("same")
     same = read_texts(same_node, "same", draft.problems)
     if same and name and same_node is not None:
@@ -142,7 +145,7 @@ def _same_problems(node: Node, event: str, draft: Draft) -> Iterable[Problem]:
         if starts is None or "" in starts:
             yield item.complain("E316", "`same` compares with the event that starts the rule, and there may be none")
             continue
-        lacking = [start for start in dict.fromkeys(starts) if name not in schema.events[start]]
+        lacking = [start for start in dict.fromkeys(starts) if name not in schema.events.get(start, {name: None})]
         if lacking:
             cure = did_you_mean(name, schema.events[lacking[0]])
             yield item.complain("E316", f"{lacking[0]}, which starts the rule, has no field {name!r}", cure)
