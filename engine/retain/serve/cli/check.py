@@ -1,0 +1,120 @@
+"""`retain check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+from rich.text import Text
+
+from retain.app.checking import CheckReport, check_path
+from retain.model import Json, Problem
+from retain.serve.cli.context import leave, project_dir
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, console, counted, print_json, say
+
+
+@click.command("check")
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="Default: text.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--strict", is_flag=True, help="Warnings count as problems too.")
+def command(path: Path | None, form: Literal["text", "json", "github"], as_json: bool, strict: bool) -> None:
+    """Find every mistake in rules, schemas, templates and retain.yaml.
+
+    PATH is a project's folder, a folder of rules or one file; without it, the project here. Exit code 0: no errors;
+    1: errors found; 2: nothing could be checked. A warning alone does not count, unless --strict is given.
+    """
+    report = check_path(path or project_dir()).shown_from(Path.cwd())
+    if as_json or form == "json":
+        print_json(_as_json(report))
+    elif form == "github":
+        for problem in report.problems:
+            click.echo(_github(problem))
+    else:
+        _show(report)
+    if report.errors or (strict and report.warnings):
+        leave(1)
+
+
+def _as_json(report: CheckReport) -> Json:
+    return {
+        "files": report.files,
+        "rules": report.rules,
+        "problems": [
+            {
+                "file": problem.place.file,
+                "line": problem.place.line,
+                "column": problem.place.column,
+                "code": problem.code,
+                "severity": problem.severity,
+                "message": problem.message,
+                "help": problem.help,
+            }
+            for problem in report.problems
+        ],
+    }
+
+
+def _github(problem: Problem) -> str:
+    """A workflow command, which GitHub shows at the line of a pull request."""
+    place = problem.place
+    where = f"file={_property(place.file)},line={place.line},col={place.column},title={problem.code}"
+    text = f"{problem.message}\n{problem.help}" if problem.help else problem.message
+    return f"::{problem.severity} {where}::{_data(text)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _show(report: CheckReport) -> None:
+    for problem in report.problems:
+        _show_problem(problem)
+    for plugin, reason in report.broken_plugins.items():
+        say(("warning", CAREFUL), f": the plugin {plugin} is disabled: {reason}")
+        click.echo()
+    looked_at = f"{counted(report.rules, 'rule')} in {counted(report.files, 'file')}"
+    if not report.problems:
+        say(("ok", GOOD), f"  {looked_at}, no problems")
+        return
+    parts: list[tuple[str, str]] = []
+    if report.errors:
+        parts.append((counted(report.errors, "error"), BAD))
+    if report.warnings:
+        parts += [(" and ", ""), (counted(report.warnings, "warning"), CAREFUL)][0 if parts else 1 :]
+    say(*parts, f" in {looked_at}")
+    say(("next  ", QUIET), f"retain docs {report.problems[0].code}")
+
+
+def _show_problem(problem: Problem) -> None:
+    style = BAD if problem.severity == "error" else CAREFUL
+    head = Text.assemble(
+        (str(problem.place), NAME), ": ", (f"{problem.severity}[{problem.code}]", style), f" {problem.message}"
+    )
+    out = console()
+    out.print(head, soft_wrap=True)
+    if problem.line_text:
+        line, start, width = _cut(problem, min(out.width, 500) - 4)
+        out.print(Text(f"  {line}"), soft_wrap=True)
+        out.print(Text(f"  {' ' * start}{'^' * width}", style=style), soft_wrap=True)
+    if problem.help:
+        out.print(Text.assemble(("  help: ", "cyan"), problem.help), soft_wrap=True)
+    out.print()
+
+
+def _cut(problem: Problem, room: int) -> tuple[str, int, int]:
+    """The line so that the place in it is seen, where its marks begin, and how many there are."""
+    line = problem.line_text.replace("\t", " ")
+    start = min(problem.place.column - 1, len(line))
+    width = max(1, min(problem.place.width, len(line) - start))
+    if len(line) > room and start + width > room:
+        cut = max(0, min(start - 8, start + width - room + 1))
+        line, start = f"…{line[cut + 1 :]}", start - cut
+    if len(line) > room:
+        line, width = f"{line[: room - 1]}…", max(1, min(width, room - start))
+    return line, start, width

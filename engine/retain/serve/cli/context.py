@@ -1,0 +1,77 @@
+"""What commands share: the project that they are about, and its store."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+import structlog
+
+from retain.app.project import Project, open_project
+from retain.app.reading import reading
+from retain.app.times import read_time
+from retain.clock import SystemClock
+from retain.config import Config, load_config
+from retain.errors import NotFoundError
+from retain.model import Instant
+from retain.store.store import Store
+
+# What the engine logs stands in no command's output; `doctor` and `plugins` say what matters of it.
+structlog.configure(
+    wrapper_class=structlog.make_filtering_bound_logger(50), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+)
+
+
+def project_dir() -> Path:
+    """The folder of the project that the command is about."""
+    found = click.get_current_context().obj
+    return found if isinstance(found, Path) else Path.cwd()
+
+
+def load() -> Project:
+    """The project, read and checked."""
+    return open_project(project_dir())
+
+
+def config() -> Config:
+    """The project's retain.yaml alone, where rules do not matter."""
+    return load_config(project_dir().resolve())
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Config, Store]]:
+    """The project's configuration and its store, read-only."""
+    found = config()
+    with reading(found) as store:
+        yield found, store
+
+
+def zone_of(found: Config) -> ZoneInfo:
+    """The zone in which the project's times are shown and read."""
+    return ZoneInfo(found.zone)
+
+
+def now() -> Instant:
+    """The present instant."""
+    return SystemClock().now()
+
+
+def time_or_none(text: str | None, found: Config) -> Instant | None:
+    """A time of the command line in the project's zone; None where none is given."""
+    return None if text is None else read_time(text, now(), zone_of(found))
+
+
+def known_rule(project: Project, rule_id: str) -> None:
+    """Refuse a rule that does not exist, with the nearest name."""
+    known = {*project.ruleset.rules, *project.ruleset.disabled}
+    if rule_id not in known:
+        raise NotFoundError("rule", rule_id, known)
+
+
+def leave(code: int) -> None:
+    """End the command with an exit code."""
+    click.get_current_context().exit(code)

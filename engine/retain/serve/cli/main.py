@@ -1,0 +1,214 @@
+"""`retain`: the table of commands. Only click is imported here; a command's module loads when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from retain.errors import NotFoundError, RetainError
+
+CONFIG_FILE = "retain.yaml"
+PLUGIN_COMMANDS = "retain.commands"
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+
+
+class Entry(NamedTuple):
+    """One command: where its code is, and its line in `retain --help`."""
+
+    module: str
+    help: str
+
+
+SECTIONS: Mapping[str, Mapping[str, Entry]] = {
+    "Begin": {
+        "init": Entry("init", "Make a project that is ready to run."),
+        "demo": Entry("demo", "See four automations decide over real data."),
+        "docs": Entry("docs", "Explain an action, event, function, plugin or code."),
+    },
+    "Before going live": {
+        "check": Entry("check", "Find every mistake in rules, schemas and templates."),
+        "simulate": Entry("simulate", "Run the rules over past events; nothing is sent."),
+        "explain": Entry("explain", "Say why a rule did or did not start for a customer."),
+        "import": Entry("import_", "Take in past events from a file."),
+        "consents": Entry("consents", "Take in who agreed to what."),
+        "suppressions": Entry("suppressions", "Take in addresses that must not be written to."),
+    },
+    "Live": {
+        "run": Entry("run", "Run the daemon."),
+        "status": Entry("status", "Say what the project does right now."),
+        "doctor": Entry("doctor", "Look for anything that needs a person."),
+        "pause": Entry("pausing:pause", "Stop a rule, a channel or everything."),
+        "resume": Entry("pausing:resume", "Let what was paused go on."),
+    },
+    "Look and act": {
+        "customers": Entry("customers", "Show what is known of a customer."),
+        "rules": Entry("rules", "List rules and what came of them."),
+        "runs": Entry("runs", "List, show and stop runs."),
+        "effects": Entry("effects", "List, retry and drop messages and other effects."),
+        "events": Entry("events", "See events; retry those that could not be decided."),
+        "rejects": Entry("rejects", "See messages that were refused at the door."),
+        "tasks": Entry("tasks", "List and close to-dos."),
+    },
+    "Set up": {
+        "config": Entry("config", "Show the configuration, secrets hidden."),
+        "db": Entry("db", "Check the store's file, and bring it up to date."),
+        "plugins": Entry("plugins", "List plugins and what they add."),
+        "schema": Entry("schema", "Print the JSON Schema of rule files or retain.yaml."),
+    },
+}
+COMMANDS: Mapping[str, Entry] = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+
+class Commands(click.Group):
+    """Loads a command when it is asked for; commands of plugins are entry points, known by name only."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, ours first."""
+        return [*COMMANDS, *(name for name in _plugin_commands() if name not in COMMANDS)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself; imports its module."""
+        if cmd_name in COMMANDS:
+            module, _, attribute = COMMANDS[cmd_name].module.partition(":")
+            command = getattr(import_module(f"retain.serve.cli.{module}"), attribute or "command")
+        elif cmd_name in _plugin_commands():
+            command = _load_plugin_command(_plugin_commands()[cmd_name])
+        else:
+            return None
+        _accept_project(command)
+        return command  # type: ignore[no-any-return]
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The command that the arguments name, or "did you mean"."""
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            raise NotFoundError("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands by what they are for."""
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(f"{name:<12}", entry.help) for name, entry in commands.items()])
+        others = {name: point for name, point in _plugin_commands().items() if name not in COMMANDS}
+        if others:
+            with formatter.section("Of plugins"):
+                formatter.write_dl([(f"{name:<12}", f"from {_origin(point)}") for name, point in others.items()])
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"retain {import_module('retain').__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    epilog="Next: retain COMMAND --help. Start with: retain init DIR",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("-C", "--project", "project", type=click.Path(path_type=Path), help="The project's folder.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.pass_context
+def cli(ctx: click.Context, project: Path | None) -> None:
+    """Customer-lifecycle automation as YAML rules.
+
+    Know before go-live whom a rule will touch, and afterwards why.
+    """
+    ctx.obj = project or find_project(Path.cwd())
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder upwards that holds a retain.yaml; `start` itself where there is none."""
+    return next((folder for folder in (start, *start.parents) if (folder / CONFIG_FILE).is_file()), start)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; exit 0 clean, 1 problems found, 2 could not run."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; an error is told on stderr, never as a traceback."""
+    try:
+        code = cli.main(args=None if arguments is None else list(arguments), prog_name="retain", standalone_mode=False)
+        sys.stdout.flush()
+    except RetainError as error:
+        return _tell(error)
+    except click.ClickException as error:
+        error.show()
+        return COULD_NOT_RUN
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough; a second flush at exit must not complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  an edge: whatever goes wrong is told in one line
+        return _tell_fault(error)
+    return code if isinstance(code, int) else 0
+
+
+def _tell(error: RetainError) -> int:
+    problems = getattr(error, "problems", ())
+    if not (len(problems) == 1 and problems[0].message == error.what):
+        click.echo(f"{click.style('error', fg='red', bold=True)}: {error.render()}", err=True)
+    for problem in problems:
+        click.echo(problem.render(), err=True)
+    return error.exit_code
+
+
+def _tell_fault(error: Exception) -> int:
+    if os.environ.get("RETAIN_DEBUG"):
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    cure = "this is a fault of retain; RETAIN_DEBUG=1 shows where it comes from, please report it"
+    return _tell(RetainError(f"{type(error).__name__}: {error}", cure=cure))
+
+
+def _accept_project(command: click.Command) -> None:
+    """`-C` may stand before the command or after it."""
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _accept_project(inner)
+    elif all(parameter.name != "project_here" for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["-C", "--project", "project_here"],
+                type=click.Path(path_type=Path),
+                expose_value=False,
+                callback=_choose_project,
+                help="The project's folder; default: the nearest one upwards.",
+            )
+        )
+
+
+def _choose_project(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.obj = value
+
+
+def _plugin_commands() -> dict[str, EntryPoint]:
+    return {point.name: point for point in sorted(entry_points(group=PLUGIN_COMMANDS), key=lambda one: one.name)}
+
+
+def _load_plugin_command(point: EntryPoint) -> click.Command:
+    where = f"command {point.name} of {_origin(point)}"
+    try:
+        command = point.load()
+    except Exception as error:
+        raise RetainError(f"it cannot be loaded: {type(error).__name__}: {error}", where=where) from error
+    if not isinstance(command, click.Command):
+        raise RetainError("it is not a click command", where=where, cure="name a click.Command in the entry point")
+    return command
+
+
+def _origin(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value

@@ -1,0 +1,170 @@
+"""How results look: aligned columns without boxes, few colours, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from retain.model import Json
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+GOOD, BAD, CAREFUL, QUIET, NAME = "green", "bold red", "yellow", "dim", "bold"
+STYLES: Mapping[str, str] = {
+    "done": GOOD,
+    "ok": GOOD,
+    "live": GOOD,
+    "goal": GOOD,
+    "dead": BAD,
+    "held": BAD,
+    "error": BAD,
+    "in_doubt": CAREFUL,
+    "parked": CAREFUL,
+    "paused": CAREFUL,
+    "warning": CAREFUL,
+    "shadow": "cyan",
+    "holdout": "cyan",
+    "ended": QUIET,
+    "off": QUIET,
+    "cancelled": QUIET,
+    "dropped": QUIET,
+}
+_PIPE_WIDTH = 1_000  # nothing is cut where no terminal says how wide it is
+
+
+def json_option(function: F) -> F:
+    """`--json`, as every reading command has it."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(function)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where a command writes: as wide as the terminal, `COLUMNS` where it is set, else as wide as the text."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH
+    return Console(stderr=stderr, highlight=False, width=width)
+
+
+def print_json(value: Json) -> None:
+    """A value as indented JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(*parts: str | Text | tuple[str, str]) -> None:
+    """One line; a pair is a text with its style."""
+    console().print(Text.assemble(*parts), soft_wrap=not _is_narrow())
+
+
+def title(text: str, note: str = "") -> None:
+    """What the rest is about."""
+    say((text, NAME), (f"   {note}" if note else "", QUIET))
+
+
+def hint(*commands: str) -> None:
+    """The next useful commands, below an answer."""
+    if commands:
+        click.echo()
+        for index, command in enumerate(commands):
+            say(("next  " if index == 0 else "      ", QUIET), command)
+
+
+def styled(word: str) -> Text:
+    """A word of state in its colour."""
+    return Text(word, style=STYLES.get(word, ""))
+
+
+def columns(*names: str, right: Iterable[str] = (), fold: Iterable[str] = ()) -> Table:
+    """An empty table of aligned columns.
+
+    Args:
+        right: columns of numbers.
+        fold: columns whose texts may go on in the next line; the others are never cut.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET, show_header=any(names))
+    for name in names:
+        folds = name in fold
+        table.add_column(
+            name, justify="right" if name in right else "left", overflow="fold", no_wrap=not folds, min_width=0
+        )
+    return table
+
+
+def show(table: Table, *, indent: int = 0) -> None:
+    """Print a table."""
+    console().print(Padding(table, (0, 0, 0, indent)) if indent else table)
+
+
+def pairs(entries: Iterable[tuple[str, str | Text]], *, indent: int = 0) -> None:
+    """Labels and values, one pair a line."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style=QUIET, no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in entries:
+        table.add_row(label, value if isinstance(value, Text) else Text(value))
+    show(table, indent=indent)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 rule`, `1,204 rules`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def tally(counts: Mapping[str, int], none: str = "none") -> str:
+    """`12 sent, 3 refused`, the most frequent first."""
+    found = sorted(((count, name) for name, count in counts.items() if count), key=lambda one: (-one[0], one[1]))
+    return ", ".join(f"{count:,} {name}" for count, name in found) or none
+
+
+def amount(number: int) -> Text:
+    """A count; nothing is quiet."""
+    return Text(f"{number:,}", style=QUIET if not number else "")
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    value = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+@contextmanager
+def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr while something long goes on; gives a function that takes how much is done."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    parts = [TextColumn(f"{label}  "), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*parts, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def csv_line(cells: Sequence[Json]) -> str:
+    """One line of CSV that no spreadsheet takes for a formula: every cell is quoted, a dangerous one gets a `'`."""
+    return ",".join('"' + _harmless("" if cell is None else str(cell)).replace('"', '""') + '"' for cell in cells)
+
+
+_FORMULA = frozenset("=+-@\t\r＝＋－＠|%")
+
+
+def _harmless(text: str) -> str:
+    start = next((char for char in text if not char.isspace() and char.isprintable()), "")
+    dangerous = start in _FORMULA or text[:1] in _FORMULA
+    return f"'{text}" if text and dangerous else text
+
+
+def _is_narrow() -> bool:
+    return sys.stdout.isatty() or bool(os.environ.get("COLUMNS"))
