@@ -5,6 +5,8 @@ They are decided directly after the decision that made them, in the order made, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.model import Change, DecisionRow, Event, Json, MessageKind, NewEvent, Outcome, Run, slug
 from retain.traits import apply_traits
@@ -94,5 +96,15 @@ def set_fields(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str
 
 
 def names_of(changes: list[Change]) -> frozenset[str]:
-    """The fields that changed."""
-    return frozenset(change.field for change in changes)
+    """The fields that changed, dotted down to their leaves: `address.city`."""
+    return frozenset(name for change in changes for name in _leaves(change.field, change.before, change.after))
+
+
+def _leaves(name: str, before: Json, after: Json) -> Iterator[str]:
+    if not isinstance(before, dict) and not isinstance(after, dict):
+        yield name
+        return
+    old, new = (value if isinstance(value, dict) else {} for value in (before, after))
+    for key in sorted({*old, *new}):
+        if old.get(key) != new.get(key):
+            yield from _leaves(f"{name}.{key}", old.get(key), new.get(key))

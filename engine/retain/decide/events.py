@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from retain.decide.advance import finish_run, met
 from retain.decide.awaited import event_matches, level_holds, matches, name_of
+from retain.decide.derive import names_of
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion
 from retain.decide.merge import merge_customers
@@ -47,10 +48,10 @@ def _decide_one(facts: Facts, event: Event) -> None:
         merge_customers(facts, event.merged_from, customer, moment)
     is_new = event.seq == customer.first_seq
     changes = _apply(facts, customer, event)
-    changed = frozenset(change.field for change in changes)
+    changed = names_of(changes)
     seen = event
     if event.name == UPDATED:
-        seen = replace(event, fields={"changed": sorted(changed)})
+        seen = replace(event, fields={"changed": sorted({change.field for change in changes})})
     if event.name != UPDATED or changed or is_new:
         _wake_runs(facts, customer, seen, moment)
         _start(facts, customer, seen, changed, is_new, moment, outcomes)

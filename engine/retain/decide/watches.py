@@ -62,19 +62,19 @@ def look(
     true_since: Instant | None = state.get("t") if state else None
     fired = bool(state and state.get("f"))
     edge: Edge | None = None
-    if trigger.condition.is_true(scope):
+    failing = trigger.condition.first_failing(scope)
+    following = trigger.condition.next_look(scope, failing)
+    if failing < 0:
         if true_since is None:
             true_since, fired = _true_since(watch, customer, moment, due), quiet
         if not fired and moment.at >= true_since + trigger.held:
             fired = True
             edge = None if silent else _edge(watch, true_since)
-        following = trigger.condition.next_change(scope)
         if not fired:
             held_until = true_since + trigger.held
             following = held_until if following is None else min(following, held_until)
     else:
         true_since, fired = None, False
-        following = trigger.condition.next_change(scope)
     _keep(facts, customer, trigger.watch, true_since, fired, following)
     return edge
 

@@ -154,6 +154,19 @@ class Condition:
             return None
         return next_change(ast.And(start=0, end=0, parts=self.nodes), scope)
 
+    def next_look(self, scope: Scope, failing: int) -> Instant | None:
+        """The next instant worth a look for whoever only asks whether it is true; None is never.
+
+        While one clause is not true the whole cannot be, so only that clause is followed: the others may cost much more
+        to look ahead in, and mostly something else happens before they matter.
+
+        Args:
+            failing: what `first_failing` says at this instant.
+        """
+        if not self.needs.uses_time:
+            return None
+        return self.next_change(scope) if failing < 0 else next_change(self.nodes[failing], scope)
+
     @cached_property
     def can_be_unknown(self) -> bool:
         """Whether a missing value can leave the verdict open."""
