@@ -15,6 +15,7 @@ from retain.model import Effect, Event, Instant
 from retain.store.store import Store
 
 EVENT, RUN, EFFECT, LOOK = range(4)
+KIND_NAMES = ("event", "run", "effect", "look")
 _KINDS = {"run": RUN, "effect": EFFECT, "look": LOOK}
 
 Key: TypeAlias = tuple[Instant, int, int, str]

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from retain.decide.facts import BeforeEffect, Performed, Respond
+from retain.decide.facts import BeforeEffect, Changes, Performed, Respond
+
+
+class Guard(Protocol):
+    """Knows what is being decided at any moment, so that a decision that never ends can be named."""
+
+    def begin(self, name: str) -> None:
+        """A decision about `event:SEQ`, `run:ID`, `effect:ID` or `look:CUSTOMER` begins; what this raises fails it."""
+
+    def end(self) -> None:
+        """The last decision that began has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +33,8 @@ class Options:
         observe: told of every action that is carried out or stood in for.
         tally: counts (rule, outcome) of every start that was judged.
         visits: gains (rule, place) of everything that was reached, for coverage.
+        guard: told of every decision that begins.
+        committed: told of the changes of every batch once they are written.
     """
 
     batch: int = 200
@@ -32,3 +45,5 @@ class Options:
     observe: Callable[[Performed], None] | None = None
     tally: Counter[tuple[str, str]] | None = None
     visits: set[tuple[str, str]] | None = None
+    guard: Guard | None = None
+    committed: Callable[[Changes], None] | None = None

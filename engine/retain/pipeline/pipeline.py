@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from retain.decide.events import decide_event
 from retain.decide.facts import Facts, Moment
 from retain.decide.records import RecordBook
-from retain.decide.results import release_effect, take_result
 from retain.decide.timers import decide_due_effect, decide_look, decide_wake
 from retain.errors import StoreError
 from retain.language.plan import Plan
-from retain.model import DecisionRow, Effect, Instant, RunState
-from retain.pipeline.agenda import EFFECT, EVENT, RUN, Agenda, Key, make_agenda
+from retain.model import DecisionRow, Instant, RunState
+from retain.pipeline import outbox
+from retain.pipeline.agenda import EFFECT, EVENT, KIND_NAMES, RUN, Agenda, Key, make_agenda
 from retain.pipeline.load import load_customers, load_shared_records
 from retain.pipeline.options import Options
 from retain.pipeline.sweeps import Sweeps
@@ -42,24 +42,32 @@ class Pipeline:
         self.options = options or Options()
         self._one_by_one = 0
         self._now = now
+        self._counted_from: dict[str, Instant] = {}  # rules whose breaker a person has reset
         self.use(plan, now)
 
     def use(self, plan: Plan, now: Instant) -> None:
         """Take a plan: keep its texts, number them, and note new watches and schedules."""
-        self.plan = plan
         rules = list(plan.rules.values())
         self.store.save_revisions([(rule.revision, rule.id, encode(rule.source)) for rule in rules], now)
-        self._numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
-        self.sweeps = Sweeps(self.store, plan, self.options, now)
+        numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
+        sweeps = Sweeps(self.store, plan, self.options, now)
+        self.plan, self._numbers, self.sweeps = plan, numbers, sweeps
         self.refresh()
 
     def refresh(self) -> None:
         """Forget what is kept in memory between batches; it is read anew."""
+        if self.options.guard is not None:
+            self.options.guard.end()
         self._records: RecordBook | None = None
         self._breakers: dict[str, deque[Instant]] | None = None
         self._paused: dict[tuple[str, str], str] = {
             (row.scope, row.name): row.reason or "paused" for row in self.store.pauses() if row.paused
         }
+
+    def reset_breakers(self, rules: Iterable[str], now: Instant) -> None:
+        """Let the breakers of these rules count anew, because a person has resumed them."""
+        self._counted_from.update(dict.fromkeys(rules, now))
+        self.refresh()
 
     def step(self, until: Instant) -> StepReport:
         """Decide one batch of what is due up to an instant."""
@@ -125,7 +133,10 @@ class Pipeline:
         facts.effects.update(agenda.effects)
         watermark: int | None = None
         decided = timers = 0
+        guard = self.options.guard
         while (key := agenda.pop()) is not None:
+            if guard is not None:
+                guard.begin(f"{KIND_NAMES[key[1]]}:{key[3] or key[2]}")
             if key[1] == EVENT:
                 decide_event(facts, agenda.events[key[2]])
                 watermark = key[2]
@@ -135,6 +146,8 @@ class Pipeline:
             if facts.wakes:
                 agenda.wake(facts.wakes)
                 facts.wakes.clear()
+        if guard is not None:
+            guard.end()
         self.commit(facts, watermark)
         return StepReport(decided, timers, more=agenda.truncated)
 
@@ -190,7 +203,8 @@ class Pipeline:
         for rule in self.plan.rules.values():
             count, per = facts.breaker_of(rule)
             if count:
-                self._breakers[rule.id] = deque(self.store.starts_since(rule.id, self._now - per))
+                since = max(self._now - per, self._counted_from.get(rule.id, 0))
+                self._breakers[rule.id] = deque(self.store.starts_since(rule.id, since))
 
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None:
         """Write a working set in one transaction and keep what later batches read from memory."""
@@ -206,11 +220,14 @@ class Pipeline:
                 self.options.observe(performed)
         if facts.changes.trips or facts.changes.channel_pauses:
             self._paused.update(facts.paused)
+            self._paused.update({("channel", channel): reason for channel, reason, _ in facts.changes.channel_pauses})
         for record in facts.records.changed.values():
             record.version += 1
         facts.records.changed.clear()
         shared = (kind.name for kind in self.plan.registry.record_kinds.values() if kind.shared)
         facts.records.forget_personal(shared)
+        if self.options.committed is not None:
+            self.options.committed(facts.changes)
 
     def release(self, now: Instant, slots: Mapping[str, int], total: int) -> list[ActionRequest]:
         """Claim due effects for sending, at most as many as there are free slots.
@@ -218,62 +235,15 @@ class Pipeline:
         Every effect is asked for again: exits, consent, caps, quiet hours. The mark `sending` is committed before
         anything is sent, so that only what is really in doubt is in doubt after a crash.
         """
-        full = [action for action, free in slots.items() if free <= 0]
-        effects = self._claimable(self.store.due_effects(now, total, exclude=full), slots)
-        if not effects:
-            return []
-        facts = self._facts_for_effects(effects, now)
-        moment = Moment.of_timer(now)
-        requests = [release_effect(facts, effect, moment) for effect in effects]
-        self.commit(facts)
-        return [request for request in requests if request is not None]
-
-    def _claimable(self, effects: Sequence[Effect], slots: Mapping[str, int]) -> list[Effect]:
-        """Within the free slots, and of customers all of whose accepted events are decided."""
-        behind = self.store.undecided_customers() if effects and self.store.has_undecided() else set()
-        left = dict(slots)
-        found = []
-        for effect in effects:
-            if effect.customer in behind or left.get(effect.action, 1) <= 0:
-                continue
-            left[effect.action] = left.get(effect.action, 1) - 1
-            found.append(effect)
-        return found
+        return outbox.release(self, now, slots, total)
 
     def finish(self, results: Sequence[EffectResult], now: Instant) -> None:
         """Take the results of attempts: their runs go on, their events are decided."""
-        by_id = {result.effect_id: result for result in results}
-        effects = self.store.effects_by_id(list(by_id))
-        facts = self._facts_for_effects(effects, now)
-        moment = Moment.of_timer(now)
-        for effect in effects:
-            take_result(facts, effect, by_id[effect.id], moment)
-        self.commit(facts)
+        outbox.finish(self, results, now)
 
     def recover(self, now: Instant) -> int:
         """Effects that were being sent when the last process ended are in doubt; their action's policy decides."""
-        effects = self.store.in_doubt_on_start(now)
-        if effects:
-            reason = "the process ended between the send and its result"
-            self.finish(
-                [
-                    EffectResult(effect_id=effect.id, status="in_doubt", attempt=effect.attempt, reason=reason)
-                    for effect in effects
-                ],
-                now,
-            )
-        return len(effects)
-
-    def _facts_for_effects(self, effects: Iterable[Effect], now: Instant) -> Facts:
-        effects = list(effects)
-        facts = self.facts()
-        load_customers(self.store, facts, {effect.customer for effect in effects}, now)
-        facts.nobody()
-        missing = [effect.run for effect in effects if effect.run not in facts.customer(effect.customer).runs]
-        for run in self.store.runs_by_id(missing).values() if missing else ():
-            facts.customer(run.customer).runs[run.id] = run
-        facts.effects.update({effect.id: effect for effect in effects})
-        return facts
+        return outbox.recover(self, now)
 
     def next_due(self) -> Instant | None:
         """The earliest instant at which there is something to do; None when nothing waits."""

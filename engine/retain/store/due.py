@@ -13,6 +13,8 @@ CUSTOMERS = "SELECT recheck_at, id FROM customers WHERE recheck_at <= ? ORDER BY
 EFFECTS = (
     f"SELECT {EFFECT_COLUMNS} FROM effects WHERE state = 'pending' AND due_at <= ?{{but}} ORDER BY due_at, id LIMIT ?"
 )
+OTHER_TEXT = "SELECT id FROM runs WHERE rule = ? AND revision != ? AND state != 'ended' ORDER BY id"
+WAKE_HELD = "UPDATE effects SET due_at = ? WHERE state = 'pending' AND due_at >= ?"
 NEXT_RUN = "SELECT min(wake_at) FROM runs WHERE wake_at IS NOT NULL{but}"
 NEXT_CUSTOMER = "SELECT min(recheck_at) FROM customers WHERE recheck_at IS NOT NULL"
 NEXT_EFFECT = "SELECT min(due_at) FROM effects WHERE state = 'pending'"
@@ -48,6 +50,16 @@ class DueMethods:
         with self._db.read() as session:
             sql = EFFECTS.format(but=_but("action", exclude))
             return [effect_of(row) for row in session.rows(sql, (until, *sorted(exclude), limit))]
+
+    def runs_on_other_text(self, rule: str, revision: str) -> list[str]:
+        """The ids of a rule's live runs that are pinned to another text than this one, in order."""
+        with self._db.read() as session:
+            return [row[0] for row in session.rows(OTHER_TEXT, (rule, revision))]
+
+    def wake_held_effects(self, held_until: Instant, now: Instant) -> int:
+        """Make effects that wait for a person due again; how many they were."""
+        with self._db.write() as session:
+            return session.change(WAKE_HELD, (now, held_until))
 
     def next_due(self, held: Collection[str] | None = ()) -> Instant | None:
         """The earliest instant at which a run, a customer or an effect is due.

@@ -1,0 +1,118 @@
+"""What people do with runs and effects by hand: release or drop what is parked, stop, retry, drop."""
+
+from __future__ import annotations
+
+from retain.decide.advance import advance, finish_run
+from retain.decide.awaited import level_holds, name_of
+from retain.decide.events import drain
+from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.judge import rivals_of
+from retain.decide.runs import log
+from retain.language.rules import BecomesTrigger, Rule
+from retain.model import Effect, EffectState, Outcome, Run, RunState
+
+_RETRYABLE = (EffectState.DEAD, EffectState.IN_DOUBT)
+
+
+def release_parked(facts: Facts, run: Run, moment: Moment) -> str:
+    """Start a run that was parked; what became of it: `started`, `late`, or what ended it.
+
+    One that is older than `max_lateness` is dropped. Exits are checked again; `at_most` is, before the first effect.
+    """
+    customer = facts.customer(run.customer)
+    if run.state is not RunState.PARKED:
+        return run.state.value
+    rule = facts.rule_of(run)
+    ended = _why_not(facts, run, rule, customer, moment)
+    if ended:
+        finish_run(facts, run, customer, ended, moment)
+        drain(facts)
+        return ended
+    if rule.runs.mode == "restart":
+        for rival in rivals_of(rule, customer, run.key, run.arm):
+            if rival is not run and rival.state is not RunState.PARKED:
+                finish_run(facts, rival, customer, "restart", moment)
+    run.state = RunState.WAITING
+    facts.save(run)
+    log(facts, run, moment, "start", Outcome.STARTED.value, "", why="released")
+    advance(facts, run, customer, moment)
+    drain(facts)
+    return Outcome.STARTED.value
+
+
+def _why_not(facts: Facts, run: Run, rule: Rule, customer: CustomerFacts, moment: Moment) -> str:
+    if moment.at - run.started_at > facts.plan.defaults.max_lateness:
+        return "late"
+    for trigger in (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ())):
+        if isinstance(trigger, BecomesTrigger) and level_holds(trigger, run, customer, moment):
+            return "goal" if rule.goal and trigger is rule.goal.trigger else name_of(trigger)
+    if rule.runs.mode == "restart":
+        newer = [
+            rival
+            for rival in rivals_of(rule, customer, run.key, run.arm)
+            if (rival.started_at, rival.started_seq, rival.id) > (run.started_at, run.started_seq, run.id)
+        ]
+        return "restart" if newer else ""
+    return ""
+
+
+def stop_run(facts: Facts, run: Run, by: str, moment: Moment) -> bool:
+    """End a run by hand; False where it has ended already."""
+    if run.state is RunState.ENDED:
+        return False
+    finish_run(facts, run, facts.customer(run.customer), by, moment)
+    drain(facts)
+    return True
+
+
+def retry_effect(facts: Facts, effect: Effect, moment: Moment) -> str:
+    """Let a dead letter or an effect in doubt be tried again; "" if so, else why not.
+
+    It passes all checks of a release once more. A step that failed before it could make an effect is done anew.
+    """
+    customer = facts.customer(effect.customer)
+    run = customer.runs.get(effect.run)
+    refusal = _why_not_open(effect, run)
+    if refusal or run is None:
+        return refusal or "its run is gone"
+    log(facts, run, moment, "effect", "retried", effect.step, why=effect.reason)
+    if effect.attempt == 0:
+        effect.state = EffectState.DROPPED
+        facts.save_effect(effect)
+        run.context.pop("acting", None)
+        run.state = RunState.WAITING
+        advance(facts, run, customer, moment)
+        drain(facts)
+        return ""
+    effect.state = EffectState.PENDING
+    effect.due_at = moment.at
+    effect.first_failed_at = None
+    facts.save_effect(effect)
+    run.state = RunState.ACTING
+    facts.save(run)
+    return ""
+
+
+def drop_effect(facts: Facts, effect: Effect, moment: Moment) -> str:
+    """Give an effect up; its run ends `failed`. "" if so, else why not."""
+    customer = facts.customer(effect.customer)
+    run = customer.runs.get(effect.run)
+    if effect.state not in _RETRYABLE:
+        return f"it is {effect.state.value}"
+    effect.state = EffectState.DROPPED
+    facts.save_effect(effect)
+    if run is not None and run.state is RunState.HELD and run.context.get("acting") == effect.id:
+        log(facts, run, moment, "effect", "dropped", effect.step, why=effect.reason)
+        finish_run(facts, run, customer, "failed", moment, effect.step)
+        drain(facts)
+    return ""
+
+
+def _why_not_open(effect: Effect, run: Run | None) -> str:
+    if effect.state not in _RETRYABLE:
+        return f"it is {effect.state.value}"
+    if run is None or run.state is RunState.ENDED:
+        return "its run has ended"
+    if run.state is not RunState.HELD or run.context.get("acting") != effect.id:
+        return "its run has gone on without it"
+    return ""

@@ -1,0 +1,68 @@
+"""What people do by hand, and what an edit does to waiting runs: in chunks, each one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from retain.decide.facts import HELD_UNTIL, Facts, Moment
+from retain.decide.moving import Moved, move_run
+from retain.model import Effect, Instant, Run
+from retain.pipeline.load import load_customers
+from retain.pipeline.outbox import Decides, facts_for_effects
+
+_CHUNK = 500
+
+
+def migrate(pipeline: Decides, now: Instant) -> Counter[tuple[str, Moved]]:
+    """Let every rule that says `on_change: move` or `exit` have its runs that are pinned to an older text.
+
+    Returns:
+        How many runs of each rule were moved, ended, or stayed because their step cannot be found.
+    """
+    counts: Counter[tuple[str, Moved]] = Counter()
+
+    def move(facts: Facts, run: Run) -> None:
+        counts[run.rule, move_run(facts, run, facts.customer(run.customer), Moment.of_timer(now))] += 1
+
+    for rule in pipeline.plan.rules.values():
+        if rule.on_change != "finish":
+            with_runs(pipeline, pipeline.store.runs_on_other_text(rule.id, rule.revision), now, move)
+    return counts
+
+
+def with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], None]) -> None:
+    """Do something to runs, with all that is known of their customers and the effects that they wait for."""
+    for chunk in _chunks(run_ids):
+        facts = pipeline.facts()
+        found = pipeline.store.runs_by_id(chunk)
+        load_customers(pipeline.store, facts, {run.customer for run in found.values()}, now)
+        facts.nobody()
+        runs = [facts.customer(run.customer).runs.setdefault(run.id, run) for run in found.values()]
+        acting = [run.context["acting"] for run in runs if run.context.get("acting")]
+        facts.effects.update({effect.id: effect for effect in pipeline.store.effects_by_id(acting)})
+        for run in sorted(runs, key=lambda run: (run.started_at, run.started_seq, run.id)):
+            act(facts, run)
+        pipeline.commit(facts)
+
+
+def with_effects(
+    pipeline: Decides, effect_ids: Sequence[str], now: Instant, act: Callable[[Facts, Effect], None]
+) -> None:
+    """Do something to effects, with all that is known of their runs and customers."""
+    for chunk in _chunks(effect_ids):
+        effects = pipeline.store.effects_by_id(chunk)
+        facts = facts_for_effects(pipeline, effects, now)
+        for effect in effects:
+            act(facts, effect)
+        pipeline.commit(facts)
+
+
+def wake_held(pipeline: Decides, now: Instant) -> int:
+    """Ask again for effects that were held by a pause or for want of a plugin; how many they are."""
+    return pipeline.store.wake_held_effects(HELD_UNTIL, now)
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]

@@ -1,0 +1,170 @@
+"""Where decisions meet the outside: effects are claimed for sending, and their results move the runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from retain.decide.facts import Facts, Moment
+from retain.decide.results import release_effect, take_result
+from retain.errors import StoreError
+from retain.language.plan import Plan
+from retain.model import DecisionRow, Effect, EffectState, Instant, RunState
+from retain.pipeline.load import load_customers
+from retain.pipeline.options import Options
+from retain.registry import ActionRequest, EffectResult
+from retain.store.rows import Batch
+from retain.store.store import Store
+
+_STATE_OF = {"done": EffectState.DONE, "in_doubt": EffectState.IN_DOUBT}
+
+
+class Decides(Protocol):
+    """What is needed of the pipeline."""
+
+    store: Store
+    plan: Plan
+    options: Options
+
+    def facts(self) -> Facts: ...
+    def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None: ...
+    def refresh(self) -> None: ...
+
+
+def release(pipeline: Decides, now: Instant, slots: Mapping[str, int], total: int) -> list[ActionRequest]:
+    """Claim due effects; what cannot be decided is put aside alone (see `Pipeline.release`)."""
+    full = [action for action, free in slots.items() if free <= 0]
+    due = pipeline.store.due_effects(now, total, exclude=full) if total > 0 else []
+    effects = _claimable(pipeline.store, due, slots)
+    released: list[ActionRequest] = []
+    for part, error in _guarded(pipeline, effects, lambda part: released.extend(_release(pipeline, part, now))):
+        _put_aside(pipeline, part, error, now, EffectState.PENDING)
+    return released
+
+
+def finish(pipeline: Decides, results: Sequence[EffectResult], now: Instant) -> None:
+    """Take results; where what follows from one cannot be decided, its run is held and the result is kept."""
+    by_id = {result.effect_id: result for result in results}
+    effects = pipeline.store.effects_by_id(list(by_id))
+    for part, error in _guarded(pipeline, effects, lambda part: _finish(pipeline, part, by_id, now)):
+        result = by_id[part.id]
+        part.output = dict(result.output)
+        _put_aside(pipeline, part, error, now, _STATE_OF.get(result.status, EffectState.DEAD))
+
+
+def recover(pipeline: Decides, now: Instant) -> int:
+    """Effects that were being sent when the last process ended are in doubt; their action's policy decides."""
+    effects = pipeline.store.in_doubt_on_start(now)
+    reason = "the process ended between the send and its result"
+    results = [
+        EffectResult(effect_id=effect.id, status="in_doubt", attempt=effect.attempt, reason=reason)
+        for effect in effects
+    ]
+    if results:
+        finish(pipeline, results, now)
+    return len(results)
+
+
+def facts_for_effects(pipeline: Decides, effects: Iterable[Effect], now: Instant) -> Facts:
+    """The working set for deciding about these effects: their customers, their runs."""
+    effects = list(effects)
+    facts = pipeline.facts()
+    load_customers(pipeline.store, facts, {effect.customer for effect in effects}, now)
+    facts.nobody()
+    missing = [effect.run for effect in effects if effect.run not in facts.customer(effect.customer).runs]
+    for run in pipeline.store.runs_by_id(missing).values() if missing else ():
+        facts.customer(run.customer).runs[run.id] = run
+    facts.effects.update({effect.id: effect for effect in effects})
+    return facts
+
+
+def _guarded(
+    pipeline: Decides, effects: Sequence[Effect], act: Callable[[Sequence[Effect]], None]
+) -> list[tuple[Effect, Exception]]:
+    """Do it for all at once; where that raises, one by one, and hand back those that raise alone."""
+    if not effects:
+        return []
+    try:
+        act(effects)
+    except StoreError:
+        pipeline.refresh()
+        raise
+    except Exception as error:  # noqa: BLE001  an edge: whatever a decision raises is recorded with its effect
+        pipeline.refresh()
+        if len(effects) == 1:
+            return [(effects[0], error)]
+        fresh = pipeline.store.effects_by_id([effect.id for effect in effects])
+        return [found for effect in fresh for found in _guarded(pipeline, [effect], act)]
+    return []
+
+
+def _release(pipeline: Decides, effects: Sequence[Effect], now: Instant) -> list[ActionRequest]:
+    facts = facts_for_effects(pipeline, effects, now)
+    moment = Moment.of_timer(now)
+    requests = []
+    for effect in effects:
+        if pipeline.options.guard is not None:
+            pipeline.options.guard.begin(f"effect:{effect.id}")
+        requests.append(release_effect(facts, effect, moment))
+    _commit(pipeline, facts)
+    return [request for request in requests if request is not None]
+
+
+def _finish(pipeline: Decides, effects: Sequence[Effect], by_id: Mapping[str, EffectResult], now: Instant) -> None:
+    facts = facts_for_effects(pipeline, effects, now)
+    moment = Moment.of_timer(now)
+    for effect in effects:
+        if pipeline.options.guard is not None:
+            pipeline.options.guard.begin(f"effect:{effect.id}")
+        take_result(facts, effect, by_id[effect.id], moment)
+    _commit(pipeline, facts)
+
+
+def _commit(pipeline: Decides, facts: Facts) -> None:
+    if pipeline.options.guard is not None:
+        pipeline.options.guard.end()
+    pipeline.commit(facts)
+
+
+def _claimable(store: Store, effects: Sequence[Effect], slots: Mapping[str, int]) -> list[Effect]:
+    """Within the free slots, and of customers all of whose accepted events are decided."""
+    behind = store.undecided_customers() if effects and store.has_undecided() else set()
+    left = dict(slots)
+    found = []
+    for effect in effects:
+        if effect.customer in behind or left.get(effect.action, 1) <= 0:
+            continue
+        left[effect.action] = left.get(effect.action, 1) - 1
+        found.append(effect)
+    return found
+
+
+def _put_aside(pipeline: Decides, effect: Effect, error: Exception, now: Instant, state: EffectState) -> None:
+    """Keep what is known of an effect whose decision raises; its run is held, everything else goes on."""
+    reason = f"{type(error).__name__}: {error}"
+    stored = pipeline.store.effects_by_id([effect.id])[0]
+    stored.state, stored.reason = state, reason
+    if state is EffectState.PENDING:
+        stored.state = EffectState.DEAD
+    else:
+        stored.output = effect.output
+    batch = Batch(effects=[stored])
+    run = pipeline.store.runs_by_id([effect.run]).get(effect.run)
+    if run is not None and run.state is not RunState.ENDED:
+        run.state, run.wake_at = RunState.HELD, None
+        run.context["held_because"] = reason
+        batch.runs = [run]
+    batch.decisions = [
+        DecisionRow(
+            at=now,
+            event_seq=0,
+            rule=effect.rule,
+            customer=effect.customer,
+            run=effect.run,
+            kind="effect",
+            outcome="failed",
+            path=effect.step,
+            why=reason,
+        )
+    ]
+    pipeline.store.commit(batch)
