@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from retain.decide.awaited import as_key, level_holds, lookup
 from retain.decide.facts import CustomerFacts, Facts, Moment
-from retain.language.rules import BecomesTrigger, EventTrigger, Rule
+from retain.language.plan import Candidate
+from retain.language.rules import BecomesTrigger, Rule
 from retain.language.scope import Scope
 from retain.model import Arm, Event, Fields, Instant, Json, Outcome, Run, RunState, digest, share
 
@@ -36,42 +37,42 @@ class Verdict:
 
     outcome: Outcome
     path: str = ""
-    clause: int = -1  # index in the rule's `if`, for the packed summary
     key: str = ""
     arm: Arm = "live"
     why: str = ""
     replaces: tuple[Run, ...] = field(default=())  # runs that `restart` ends
 
 
-def judge(
-    facts: Facts, customer: CustomerFacts, rule: Rule, index: int, occasion: Occasion, scope: Scope, moment: Moment
-) -> Verdict:
-    """The verdict on one trigger of one rule; pure.
+def refusal(
+    candidate: Candidate, customer: CustomerFacts, occasion: Occasion, scope: Scope
+) -> tuple[Outcome, int] | None:
+    """The first checks, up to and with `if`: the reason and its clause, or None where the rule may go on.
+
+    Most candidates end here, so nothing is built for them.
 
     Args:
-        index: of the trigger in the rule.
         scope: of the event, shared by all rules that look at it.
     """
+    rule = candidate.rule
     if rule.status == "off":
-        return Verdict(Outcome.OFF, "status")
-    trigger = rule.triggers[index]
-    if isinstance(trigger, EventTrigger) and trigger.condition is not None and not trigger.condition.is_true(scope):
-        return Verdict(Outcome.TRIGGER, f"{trigger.path}.if")
+        return Outcome.OFF, -1
+    if candidate.own_if is not None and candidate.own_if.first_failing(scope) >= 0:
+        return Outcome.TRIGGER, -1
     if occasion.late:
-        return Verdict(Outcome.LATE, trigger.path)
-    key = _key(rule, customer, occasion.event)
-    if key is None:
-        return Verdict(Outcome.KEY_MISSING, "runs.per")
+        return Outcome.LATE, -1
+    if (candidate.compared or rule.runs.per) and _key(candidate, customer, occasion.event) is None:
+        return Outcome.KEY_MISSING, -1
     if rule.condition is not None:
         failing = rule.condition.first_failing(scope)
         if failing >= 0:
-            return Verdict(Outcome.CONDITION, rule.condition.clauses[failing].path, clause=failing, key=key)
-    return _after_condition(facts, customer, rule, occasion, key, moment)
+            return Outcome.CONDITION, failing
+    return None
 
 
-def _after_condition(
-    facts: Facts, customer: CustomerFacts, rule: Rule, occasion: Occasion, key: str, moment: Moment
-) -> Verdict:
+def judge(facts: Facts, customer: CustomerFacts, candidate: Candidate, occasion: Occasion, moment: Moment) -> Verdict:
+    """The verdict on a candidate that the first checks did not refuse; pure."""
+    rule, key = candidate.rule, _key(candidate, customer, occasion.event)
+    assert key is not None, "a missing key is a refusal"
     would_be = _would_be(rule, customer, key, occasion, moment)
     for trigger in (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ())):
         if isinstance(trigger, BecomesTrigger) and level_holds(trigger, would_be, customer, moment):
@@ -170,14 +171,14 @@ def start_context(occasion: Occasion, moment: Moment) -> dict[str, Json]:
     return context
 
 
-def _key(rule: Rule, customer: CustomerFacts, event: Event | None) -> str | None:
+def _key(candidate: Candidate, customer: CustomerFacts, event: Event | None) -> str | None:
     """The run's key; None where a field that makes it, or that an exit compares, is missing."""
     fields: Fields = event.fields if event is not None else {}
     if event is not None:
-        for awaited in (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ())):
-            if isinstance(awaited, EventTrigger) and any(lookup(fields, name) is None for name in awaited.same):
+        for name in candidate.compared:
+            if lookup(fields, name) is None:
                 return None
-    per = rule.runs.per
+    per = candidate.rule.runs.per
     if not per:
         return ""
     root, _, path = per.partition(".")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from retain.decide.advance import advance, finish_run
 from retain.decide.facts import OUTCOME_NUMBER, CustomerFacts, Facts, Moment
-from retain.decide.judge import Occasion, Verdict, judge
+from retain.decide.judge import Occasion, Verdict, judge, refusal
 from retain.decide.runs import log, open_run
 from retain.decide.watches import Edge
+from retain.language.plan import Candidate
 from retain.language.rules import Rule
 from retain.language.scope import Scope
 from retain.model import DecisionRow, Outcome
@@ -16,7 +17,7 @@ from retain.model import DecisionRow, Outcome
 Outcomes = list[tuple[str, int, int]]  # (revision, outcome number, clause) per rule looked at
 
 # Refusals before or at `if` go into the packed summary only; from there on each has a row of its own.
-_SUMMARY_ONLY = frozenset(
+SUMMARY_ONLY = frozenset(
     {Outcome.OFF, Outcome.TRIGGER, Outcome.LATE, Outcome.KEY_MISSING, Outcome.CONDITION, Outcome.MERGED_TRIGGER}
 )
 
@@ -24,7 +25,7 @@ _SUMMARY_ONLY = frozenset(
 def start_rules(
     facts: Facts,
     customer: CustomerFacts,
-    candidates: Iterable[tuple[Rule, int, Occasion]],
+    candidates: Iterable[tuple[Candidate, Occasion]],
     scope: Scope,
     moment: Moment,
     outcomes: Outcomes,
@@ -32,21 +33,27 @@ def start_rules(
     """Judge each candidate in the order of rule ids and triggers; one cause starts a rule once.
 
     Args:
+        scope: of the event, shared by all candidates.
         outcomes: filled with one entry per candidate.
     """
     done: set[str] = set()
-    for rule, index, occasion in candidates:
+    for candidate, occasion in candidates:
+        rule = candidate.rule
         if rule.id in done:
             outcomes.append((rule.revision, OUTCOME_NUMBER[Outcome.MERGED_TRIGGER], -1))
             continue
-        verdict = judge(facts, customer, rule, index, occasion, scope, moment)
-        outcome = verdict.outcome
-        outcomes.append((rule.revision, OUTCOME_NUMBER[outcome], verdict.clause))
+        refused = refusal(candidate, customer, occasion, scope)
+        if refused is None:
+            verdict = judge(facts, customer, candidate, occasion, moment)
+            outcome, clause = verdict.outcome, -1
+            done.add(rule.id)
+        else:
+            outcome, clause = refused
+        outcomes.append((rule.revision, OUTCOME_NUMBER[outcome], clause))
         if facts.tally is not None:
             facts.tally[rule.id, outcome.value] += 1
-        if outcome in _SUMMARY_ONLY:
+        if refused is not None:
             continue
-        done.add(rule.id)
         if outcome in _OPENING:
             _open(facts, customer, rule, occasion, verdict, moment)
         else:
@@ -57,14 +64,23 @@ _OPENING = frozenset({Outcome.STARTED, Outcome.QUEUED, Outcome.PARKED})
 
 
 def candidates_of(
-    by_event: Iterable[tuple[Rule, int]], occasion: Occasion | None, edges: list[Edge]
-) -> Iterable[tuple[Rule, int, Occasion]]:
+    by_event: Iterable[Candidate], occasion: Occasion, edges: Sequence[Edge]
+) -> list[tuple[Candidate, Occasion]]:
     """The event's rules and the edges it caused, as one list in the order of rule ids and triggers."""
-    found = [(rule, index, occasion) for rule, index in by_event] if occasion is not None else []
+    found = [(candidate, occasion) for candidate in by_event]
     if edges:
-        found += [(edge.rule, edge.index, edge.occasion) for edge in edges]
-        found.sort(key=lambda entry: (entry[0].id, entry[1]))
+        found += [candidate_of(edge) for edge in edges]
+        found.sort(key=_by_rule)
     return found
+
+
+def candidate_of(edge: Edge) -> tuple[Candidate, Occasion]:
+    """An edge as what may start its rule."""
+    return Candidate.of(edge.rule, edge.index), edge.occasion
+
+
+def _by_rule(entry: tuple[Candidate, Occasion]) -> tuple[str, int]:
+    return entry[0].rule.id, entry[0].index
 
 
 def _open(

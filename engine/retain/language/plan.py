@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
-from retain.language.condition import Needs
+from retain.language.condition import Condition, Needs
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
 from retain.language.types import Schema
 from retain.model import Millis, digest
@@ -27,8 +27,34 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rule that one of its triggers may start, with what the first checks ask for at hand.
+
+    Args:
+        index: of the trigger in the rule.
+        own_if: the trigger's own condition.
+        compared: fields of the starting event that a later event must have in common with it.
+    """
+
+    rule: Rule
+    index: int
+    own_if: Condition | None = None
+    compared: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(rule: Rule, index: int) -> Candidate:
+        """One trigger of a rule."""
+        trigger = rule.triggers[index]
+        if not isinstance(trigger, EventTrigger):
+            return Candidate(rule, index)
+        awaited = (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ()))
+        compared = [name for later in awaited if isinstance(later, EventTrigger) for name in later.same]
+        return Candidate(rule, index, trigger.condition, tuple(dict.fromkeys(compared)))
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
-    """A `becomes` trigger of a rule, looked at when a field or event that it reads changes, and at computed instants."""
+    """A `becomes` trigger of a rule, looked at when what it reads changes and at computed instants."""
 
     rule: Rule
     trigger: BecomesTrigger
@@ -48,7 +74,7 @@ class Planned:
 
     @property
     def is_personal(self) -> bool:
-        """Whether each customer has a planned instant of its own: by a date field, or by cron in the customer's zone."""
+        """Whether each customer has an own planned instant: by a date field, or by cron in the customer's zone."""
         return self.trigger.field_schedule is not None or bool(self.trigger.timezone_field)
 
     @property
@@ -68,7 +94,7 @@ class Plan:
     schema: Schema
     registry: Registry
     defaults: Defaults
-    by_event: Mapping[str, tuple[tuple[Rule, int], ...]]  # rules by id; the int is the index of the trigger
+    by_event: Mapping[str, tuple[Candidate, ...]]  # in the order of rule ids and triggers
     watches: tuple[Watch, ...]
     watches_by_event: Mapping[str, tuple[Watch, ...]]
     watches_by_field: Mapping[str, tuple[Watch, ...]]  # by first part of the customer field
@@ -82,13 +108,13 @@ class Plan:
 def make_plan(ruleset: RuleSet, schema: Schema, registry: Registry, defaults: Defaults) -> Plan:
     """Index a rule set. Rules keep the order of their ids everywhere, so that decisions do not depend on files."""
     rules = dict(sorted(ruleset.rules.items()))
-    by_event: dict[str, list[tuple[Rule, int]]] = defaultdict(list)
+    by_event: dict[str, list[Candidate]] = defaultdict(list)
     watches: list[Watch] = []
     schedules: list[Planned] = []
     for rule in rules.values():
         for index, trigger in enumerate(rule.triggers):
             if isinstance(trigger, EventTrigger):
-                by_event[trigger.event].append((rule, index))
+                by_event[trigger.event].append(Candidate.of(rule, index))
             elif isinstance(trigger, BecomesTrigger):
                 watches.append(Watch(rule, trigger))
             else:
@@ -113,9 +139,7 @@ def make_plan(ruleset: RuleSet, schema: Schema, registry: Registry, defaults: De
     )
 
 
-def _watches_by(
-    watches: Iterable[Watch], names: Callable[[Needs], Iterable[str]]
-) -> Mapping[str, tuple[Watch, ...]]:
+def _watches_by(watches: Iterable[Watch], names: Callable[[Needs], Iterable[str]]) -> Mapping[str, tuple[Watch, ...]]:
     found: dict[str, list[Watch]] = defaultdict(list)
     for watch in watches:
         for name in names(watch.trigger.condition.needs):
