@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from retain.decide.advance import advance, finish_run
-from retain.decide.facts import OUTCOME_NUMBER, CustomerFacts, Facts, Moment
+from retain.decide.facts import OUTCOME_NUMBER, OUTCOMES, CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion, Verdict, judge, refusal
 from retain.decide.runs import log, open_run
 from retain.decide.watches import Edge
@@ -37,29 +37,31 @@ def start_rules(
         outcomes: filled with one entry per candidate.
     """
     done: set[str] = set()
+    tally = facts.tally
     for candidate, occasion in candidates:
         rule = candidate.rule
         if rule.id in done:
-            outcomes.append((rule.revision, OUTCOME_NUMBER[Outcome.MERGED_TRIGGER], -1))
+            outcomes.append((rule.revision, _OTHER_TRIGGER, -1))
             continue
         refused = refusal(candidate, customer, occasion, scope)
-        if refused is None:
-            verdict = judge(facts, customer, candidate, occasion, moment)
-            outcome, clause = verdict.outcome, -1
-            done.add(rule.id)
-        else:
-            outcome, clause = refused
-        outcomes.append((rule.revision, OUTCOME_NUMBER[outcome], clause))
-        if facts.tally is not None:
-            facts.tally[rule.id, outcome.value] += 1
         if refused is not None:
+            outcomes.append((rule.revision, *refused))
+            if tally is not None:
+                tally[rule.id, _NAMES[refused[0]]] += 1
             continue
-        if outcome in _OPENING:
+        done.add(rule.id)
+        verdict = judge(facts, customer, candidate, occasion, moment)
+        outcomes.append((rule.revision, OUTCOME_NUMBER[verdict.outcome], -1))
+        if tally is not None:
+            tally[rule.id, verdict.outcome.value] += 1
+        if verdict.outcome in _OPENING:
             _open(facts, customer, rule, occasion, verdict, moment)
         else:
             _log_refusal(facts, customer, rule, verdict, moment)
 
 
+_NAMES = tuple(outcome.value for outcome in OUTCOMES)
+_OTHER_TRIGGER = OUTCOME_NUMBER[Outcome.MERGED_TRIGGER]
 _OPENING = frozenset({Outcome.STARTED, Outcome.QUEUED, Outcome.PARKED})
 
 

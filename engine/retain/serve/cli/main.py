@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from retain.errors import NotFoundError, RetainError
+from retain.errors import NotFoundError, RetainError, RuleError
 
 CONFIG_FILE = "retain.yaml"
 PLUGIN_COMMANDS = "retain.commands"
@@ -158,7 +158,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(error: RetainError) -> int:
-    problems = getattr(error, "problems", ())
+    problems = error.problems if isinstance(error, RuleError) else ()
     if not (len(problems) == 1 and problems[0].message == error.what):
         click.echo(f"{click.style('error', fg='red', bold=True)}: {error.render()}", err=True)
     for problem in problems:

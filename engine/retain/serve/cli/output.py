@@ -83,14 +83,15 @@ def styled(word: str) -> Text:
     return Text(word, style=STYLES.get(word, ""))
 
 
-def columns(*names: str, right: Iterable[str] = (), fold: Iterable[str] = ()) -> Table:
+def columns(*names: str, right: Iterable[str] = (), fold: Iterable[str] = (), gap: int = 2) -> Table:
     """An empty table of aligned columns.
 
     Args:
         right: columns of numbers.
         fold: columns whose texts may go on in the next line; the others are never cut.
+        gap: blanks between columns.
     """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET, show_header=any(names))
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style=QUIET, show_header=any(names))
     for name in names:
         folds = name in fold
         table.add_column(
@@ -100,8 +101,11 @@ def columns(*names: str, right: Iterable[str] = (), fold: Iterable[str] = ()) ->
 
 
 def show(table: Table, *, indent: int = 0) -> None:
-    """Print a table."""
-    console().print(Padding(table, (0, 0, 0, indent)) if indent else table)
+    """Print a table, without the blanks at the ends of its lines."""
+    out = console()
+    with out.capture() as captured:
+        out.print(Padding(table, (0, 0, 0, indent)) if indent else table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def pairs(entries: Iterable[tuple[str, str | Text]], *, indent: int = 0) -> None:

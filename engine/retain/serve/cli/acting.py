@@ -1,0 +1,66 @@
+"""Commands that change something: asked of the running daemon, else carried out here on the project's store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from retain.app.commands import run_command
+from retain.app.desk import Desk, open_desk
+from retain.model import Json
+from retain.serve.admin import SOCKET_NAME, AdminClient, os_user
+from retain.serve.cli.context import config, load
+
+_TO_DECIDE = frozenset({"accept", "close_task", "retry_events"})
+
+
+class Ask(Protocol):
+    """Carries out one command by its name."""
+
+    def __call__(self, name: str, /, **args: Json) -> Json: ...
+
+
+def act(name: str, /, *, by: str | None, **args: Json) -> Json:
+    """The answer of one command."""
+    with asking(by) as ask:
+        return ask(name, **args)
+
+
+@contextmanager
+def asking(by: str | None, progress: Callable[[int], None] | None = None) -> Iterator[Ask]:
+    """A way to carry out commands: by the daemon where one answers, else here, one after the other.
+
+    Here, events that commands accept are decided at the end; what is due to be sent waits for the daemon.
+
+    Args:
+        by: who asks, for the audit log; None = the person at this terminal.
+        progress: told how many events were decided here.
+    """
+    who = by or os_user()
+    client = AdminClient(config().project_dir / SOCKET_NAME, timeout_s=300.0)
+    if client.is_answered():
+
+        def ask_daemon(name: str, /, **args: Json) -> Json:
+            return client.call(name, by=who, **args)
+
+        yield ask_daemon
+        return
+    with open_desk(load()) as desk:
+        asked: set[str] = set()
+
+        def ask_desk(name: str, /, **args: Json) -> Json:
+            asked.add(name)
+            return run_command(desk, name, who, args)
+
+        yield ask_desk
+        if asked & _TO_DECIDE:
+            _decide(desk, progress)
+
+
+def _decide(desk: Desk, progress: Callable[[int], None] | None) -> None:
+    decided = 0
+    while (report := desk.pipeline.step(desk.now())).more:
+        decided += report.events
+        if progress is not None:
+            progress(decided)

@@ -1,0 +1,162 @@
+"""`retain runs list | show | stop`."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from retain.app.reading import names_of
+from retain.app.rows import decision_json, effect_json, run_json
+from retain.app.times import show_time, zone_name
+from retain.errors import NotFoundError
+from retain.model import DecisionRow, Run, RunState
+from retain.serve.cli.acting import act
+from retain.serve.cli.context import opened, zone_of
+from retain.serve.cli.filters import by_option, chosen, customer_option, limit_option, period_options, rule_option
+from retain.serve.cli.output import (
+    GOOD,
+    QUIET,
+    columns,
+    counted,
+    hint,
+    json_option,
+    pairs,
+    print_json,
+    say,
+    show,
+    styled,
+    title,
+)
+from retain.store.store import Store
+
+STATES = click.Choice([state.value for state in RunState])
+
+
+@click.group("runs")
+def command() -> None:
+    """List, show and stop runs: one customer in one rule each."""
+
+
+@command.command("list")
+@rule_option
+@click.option("--state", "states", type=STATES, multiple=True, help="In this state only; may be repeated.")
+@customer_option
+@period_options
+@limit_option
+@json_option
+def list_(
+    rule: str | None,
+    states: tuple[str, ...],
+    customer: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List runs, the newest first."""
+    with opened() as (config, store):
+        which = chosen(config, store, rule=rule, customer=customer, since=since, until=until)
+        found = store.list_runs(
+            rule=which.rule,
+            states=[RunState(state) for state in states],
+            customer=which.customer,
+            since=which.since,
+            until=which.until,
+            limit=limit,
+        )
+        names = names_of(store, (run.customer for run in found))
+    if as_json:
+        print_json([run_json(run, names) for run in found])
+        return
+    if not found:
+        say("no runs")
+        return
+    zone = zone_of(config)
+    table = columns("run", "rule", "customer", "started", "state", fold=["rule", "customer", "state"])
+    for run in found:
+        table.add_row(run.id, run.rule, names.get(run.customer, ""), show_time(run.started_at, zone), state_of(run))
+    show(table)
+    more = f"; --limit {limit * 4} shows more" if len(found) == limit else ""
+    say((f"{counted(len(found), 'run')}{more}; times in {zone_name(zone)}", QUIET))
+    hint(f"retain runs show {found[0].id}")
+
+
+def state_of(run: Run) -> Text:
+    """The state in one word or two."""
+    ended = Text.assemble(("ended ", QUIET), run.ended_by)
+    text = ended if run.state is RunState.ENDED else styled(run.state.value)
+    return text if run.arm == "live" else Text.assemble(text, " ", styled(run.arm))
+
+
+@command.command("show")
+@click.argument("run_id", metavar="RUN")
+@json_option
+def show_(run_id: str, as_json: bool) -> None:
+    """Show one run: where it stands, and everything that was decided about it."""
+    with opened() as (config, store):
+        run = find_run(store, run_id)
+        effects = store.list_effects(run=run.id, limit=1000)[::-1]
+        decisions = [row for row in _decisions(store, run) if row.run == run.id]
+        names = names_of(store, [run.customer])
+    if as_json:
+        told = run_json(run, names) | {"context": run.context}
+        rows = {"effects": [effect_json(effect, names) for effect in effects]}
+        print_json(told | rows | {"decisions": [decision_json(row) for row in decisions]})
+        return
+    zone = zone_of(config)
+    title(f"run {run.id}", f"times in {zone_name(zone)}")
+    entries: list[tuple[str, str | Text]] = [
+        ("rule", f"{run.rule}, revision {run.revision}"),
+        ("customer", names.get(run.customer, "")),
+        ("key", run.key),
+        ("state", state_of(run)),
+        ("started", f"{show_time(run.started_at, zone, seconds=True)}, by {run.cause}"),
+        ("stands at", run.step),
+        ("wakes", show_time(run.wake_at, zone, seconds=True)),
+        ("held because", str(run.context.get("held_because", ""))),
+        ("ended", show_time(run.ended_at, zone, seconds=True)),
+    ]
+    pairs([(label, value) for label, value in entries if value])
+    click.echo()
+    table = columns("at", "what", "where", "why", fold=["why", "what", "where"])
+    for row in decisions:
+        table.add_row(
+            show_time(row.at, zone, seconds=True), Text.assemble(f"{row.kind} ", styled(row.outcome)), row.path, row.why
+        )
+    show(table)
+    customer = names.get(run.customer, "")
+    dead = next((effect.id for effect in effects if effect.state in ("dead", "in_doubt")), "")
+    hint(*([f"retain effects retry {dead}"] if dead else []), f"retain explain {run.rule} {customer}")
+
+
+@command.command("stop")
+@click.argument("run_id", metavar="RUN")
+@click.option("--reason", default="", help="Why, for the audit log.")
+@by_option
+@json_option
+def stop(run_id: str, reason: str, by: str | None, as_json: bool) -> None:
+    """End a run; what it would still have sent is cancelled."""
+    answer = act("stop_run", by=by, run=run_id, reason=reason)
+    if as_json:
+        print_json(answer)
+    elif answer["stopped"]:
+        say(("stopped  ", GOOD), run_id)
+    else:
+        say(f"{run_id} had ended already")
+
+
+def find_run(store: Store, run_id: str) -> Run:
+    """One run by its id.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    run = store.runs_by_id([run_id]).get(run_id)
+    if run is None:
+        raise NotFoundError("run", run_id)
+    return run
+
+
+def _decisions(store: Store, run: Run) -> list[DecisionRow]:
+    rows = store.decisions_of(customer=run.customer, rule=run.rule, since=run.started_at, limit=10_000)
+    return rows[::-1]
