@@ -89,7 +89,7 @@ def read_project(directory: Path, config: Config, loaded: LoadedPlugins, files: 
     schema, problems = load_schema([directory / SCHEMAS], registry)
     templates = read_templates(template_files(directory), registry.filters)
     ruleset, found = load_rules(list(files.items()), schema, registry, templates=templates)
-    problems = [*problems, *templates.problems, *found, *check_plugin_sections(config, registry.config_schemas)]
+    problems = [*problems, *found, *check_plugin_sections(config, registry.config_schemas)]
     return Project(
         dir=directory,
         config=config,

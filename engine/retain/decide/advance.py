@@ -143,7 +143,7 @@ def _wake_at(walk: Walk, step: WaitStep) -> Instant:
     if not isinstance(millis, int) or isinstance(millis, bool):
         raise MissingInputError(f"{duration!r} is no duration", where=step.path, cure="write it as 15m, 4h or 2d")
     if step.clock:
-        return walk.facts.plan.ruleset.calendars[step.clock].add(at, millis)
+        return walk.rule.calendars[step.clock].add(at, millis)
     return at + millis
 
 
@@ -163,7 +163,7 @@ def _wait_for(walk: Walk, step: WaitForStep) -> str | None:
         walk.facts.visit(walk.run.rule, f"{step.path}:then")
         return first(step.then, walk.after)
     at = walk.moment.at
-    calendar = walk.facts.plan.ruleset.calendars.get(step.clock)
+    calendar = walk.rule.calendars.get(step.clock)
     walk.run.context["deadline"] = calendar.add(at, step.up_to) if calendar else at + step.up_to
     walk.run.state = RunState.WAITING_FOR
     _still_waiting(walk.facts, walk.run, walk.customer, step, walk.moment)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from retain.decide.awaited import as_key, level_holds, lookup
-from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.facts import OUTCOME_NUMBER, CustomerFacts, Facts, Moment
 from retain.language.plan import Candidate
 from retain.language.rules import BecomesTrigger, Rule
 from retain.language.scope import Scope
@@ -43,10 +43,15 @@ class Verdict:
     replaces: tuple[Run, ...] = field(default=())  # runs that `restart` ends
 
 
-def refusal(
-    candidate: Candidate, customer: CustomerFacts, occasion: Occasion, scope: Scope
-) -> tuple[Outcome, int] | None:
-    """The first checks, up to and with `if`: the reason and its clause, or None where the rule may go on.
+# Numbers, because this runs for every candidate of every event and looking up a member of an enum is slow.
+_OFF, _TRIGGER, _LATE, _KEY_MISSING, _CONDITION = (
+    OUTCOME_NUMBER[outcome]
+    for outcome in (Outcome.OFF, Outcome.TRIGGER, Outcome.LATE, Outcome.KEY_MISSING, Outcome.CONDITION)
+)
+
+
+def refusal(candidate: Candidate, customer: CustomerFacts, occasion: Occasion, scope: Scope) -> tuple[int, int] | None:
+    """The first checks, up to and with `if`: the number of the outcome and the clause; None where the rule may go on.
 
     Most candidates end here, so nothing is built for them.
 
@@ -55,17 +60,18 @@ def refusal(
     """
     rule = candidate.rule
     if rule.status == "off":
-        return Outcome.OFF, -1
+        return _OFF, -1
     if candidate.own_if is not None and candidate.own_if.first_failing(scope) >= 0:
-        return Outcome.TRIGGER, -1
+        return _TRIGGER, -1
     if occasion.late:
-        return Outcome.LATE, -1
+        return _LATE, -1
     if (candidate.compared or rule.runs.per) and _key(candidate, customer, occasion.event) is None:
-        return Outcome.KEY_MISSING, -1
-    if rule.condition is not None:
-        failing = rule.condition.first_failing(scope)
+        return _KEY_MISSING, -1
+    condition = rule.condition
+    if condition is not None:
+        failing = condition.first_failing(scope)
         if failing >= 0:
-            return Outcome.CONDITION, failing
+            return _CONDITION, failing
     return None
 
 

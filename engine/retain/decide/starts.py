@@ -45,7 +45,7 @@ def start_rules(
             continue
         refused = refusal(candidate, customer, occasion, scope)
         if refused is not None:
-            outcomes.append((rule.revision, *refused))
+            outcomes.append((rule.revision, refused[0], refused[1]))
             if tally is not None:
                 tally[rule.id, _NAMES[refused[0]]] += 1
             continue
