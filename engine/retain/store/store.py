@@ -8,6 +8,7 @@ from retain.errors import SchemaVersionError, StoreUnavailableError
 from retain.store import dialect
 from retain.store.acceptance import AcceptanceMethods, Sources
 from retain.store.admin import AdminMethods
+from retain.store.backlog import BacklogMethods
 from retain.store.committing import CommitMethods
 from retain.store.counting import CountMethods
 from retain.store.database import Database
@@ -32,6 +33,7 @@ class Store(
     AdminMethods,
     CountMethods,
     RebuildMethods,
+    BacklogMethods,
 ):
     """Everything durable, in one SQLite file. Synchronous: one thread writes, any thread reads.
 
