@@ -35,13 +35,16 @@ def health(arguments: Mapping[str, Json], _named: Mapping[str, Json]) -> str:
         f"case when exists({event} in last {cycle}ms) then 40 when exists({event} in last {2 * cycle}ms) then 25 "
         f"when exists({event} in last {3 * cycle}ms) then 10 else 0 end"
     )
-    frequency = f"7.5 * least(4, greatest(0, count({event} in last 365d) - 1))"
+    frequency = (
+        f"case when count({event} in last 365d) >= 5 then 30 when count({event} in last 365d) >= 4 then 22.5 "
+        f"when count({event} in last 365d) >= 3 then 15 when count({event} in last 365d) >= 2 then 7.5 else 0 end"
+    )
     recent, before = _recent_and_before(event, cycle)
     trend = (
-        f"case when count({event}) < 2 or {recent} == 0 then 0 when {recent} > {before} then 30 "
-        f"when {recent} == {before} then 20 else 10 end"
+        f"case when count({event}) < 2 or not exists({event} in last {3 * cycle}ms) then 0 "
+        f"when {recent} > {before} then 30 when {recent} == {before} then 20 else 10 end"
     )
-    return f"({recency}) + {frequency} + ({trend})"
+    return f"({recency}) + ({frequency}) + ({trend})"
 
 
 def trend(arguments: Mapping[str, Json], _named: Mapping[str, Json]) -> str:
