@@ -25,7 +25,8 @@ VOCABULARY = frozenset(
         "resources",
         "store_view",
         "traits",
-    }  # fmt: skip
+        "word",
+    }
 )
 # Which room may import which, beside itself. `files` reads configuration, CSV and calls of the Segment API.
 ROOMS = {

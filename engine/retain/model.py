@@ -11,8 +11,9 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Literal, TypeAlias
+
+from retain.word import Word
 
 Instant: TypeAlias = int
 Millis: TypeAlias = int
@@ -26,7 +27,7 @@ _NOT_WORD = re.compile(r"[\W_]+")
 
 
 def slug(name: str) -> str:
-    """The one form of an event's name: `Order Completed`, `order-completed` and `order.completed` are `order_completed`.
+    """The one form of an event's name: `Order Completed`, `order-completed`, `order.completed` are `order_completed`.
 
     NFKC, casefold, every run of characters outside letters and digits becomes one `_`; camelCase is not split.
     """
@@ -41,11 +42,10 @@ def digest(*parts: str, size: int = 16) -> str:
 
 def share(*parts: str) -> float:
     """A number in [0, 1) made from texts: the hash that splits and holdouts go by."""
-    joined = "\x1f".join(parts).encode()
-    return int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest(), "big") / 2**64
+    return int.from_bytes(hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).digest(), "big") / 2**64
 
 
-class Outcome(StrEnum):
+class Outcome(Word):
     """What came of one rule and one cause; all but `started` are refusals with their reason. The order is stored."""
 
     STARTED = "started"
@@ -66,7 +66,7 @@ class Outcome(StrEnum):
     REPEATED = "repeated"  # this planned start, or this cause, was already used
 
 
-class RunState(StrEnum):
+class RunState(Word):
     """Where a run stands. A run waits or it has moved; nothing is ever `running` in the store."""
 
     WAITING = "waiting"  # for an instant
@@ -79,7 +79,7 @@ class RunState(StrEnum):
     ENDED = "ended"
 
 
-class EffectState(StrEnum):
+class EffectState(Word):
     """Where an effect stands, from intent to result."""
 
     PENDING = "pending"  # decided, not yet claimed
@@ -93,7 +93,7 @@ class EffectState(StrEnum):
     DROPPED = "dropped"
 
 
-class MessageKind(StrEnum):
+class MessageKind(Word):
     """The calls of the Segment spec, and the two that the engine makes itself."""
 
     TRACK = "track"

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from retain.decide.records import RecordBook
 from retain.errors import NeedsError
@@ -40,8 +40,7 @@ OUTCOMES = tuple(Outcome)
 OUTCOME_NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """When a decision is made: `at` is what durations count from, `now` what conditions are evaluated at.
 
     For an event `now` is one millisecond after `at`, so that history includes the event itself.

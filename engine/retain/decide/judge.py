@@ -6,6 +6,7 @@ status → trigger → lateness → key → if → already exited → at_most �
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from retain.decide.awaited import as_key, level_holds, lookup
 from retain.decide.facts import OUTCOME_NUMBER, CustomerFacts, Facts, Moment
@@ -15,8 +16,7 @@ from retain.language.scope import Scope
 from retain.model import Arm, Event, Fields, Instant, Json, Outcome, Run, RunState, digest, share
 
 
-@dataclass(frozen=True, slots=True)
-class Occasion:
+class Occasion(NamedTuple):
     """What may start a rule: an event, an edge, or a planned instant.
 
     Args:

@@ -123,7 +123,7 @@ class AcceptanceMethods:
 
 def _known(
     session: Session, messages: Sequence[Message], numbers: Mapping[str, int]
-) -> dict[tuple[int, str], Accepted]:
+) -> dict[tuple[int, str], tuple[int, int]]:
     by_source: dict[int, list[str]] = {}
     for message in messages:
         by_source.setdefault(numbers[message.source], []).append(message.message_id)
@@ -131,14 +131,14 @@ def _known(
     sql = "SELECT message_id, seq, customer FROM events WHERE source = ? AND message_id IN {wanted}"
     for source, ids in by_source.items():
         for message_id, seq, customer in session.rows_in(sql, ids, before=(source,)):
-            found[source, message_id] = Accepted(seq, customer, duplicate=True)
+            found[source, message_id] = seq, customer
     return found
 
 
 def _place(
     messages: Sequence[Message],
     numbers: Mapping[str, int],
-    known: dict[tuple[int, str], Accepted],
+    known: dict[tuple[int, str], tuple[int, int]],
     resolver: Resolver,
     last_seq: int,
 ) -> tuple[list[Accepted], list[Row], int]:
@@ -147,12 +147,12 @@ def _place(
         source = numbers[message.source]
         before = known.get((source, message.message_id))
         if before is not None:
-            results.append(before)
+            results.append(Accepted(before[0], before[1], duplicate=True))
             continue
         last_seq += 1
         customer, absorbed = resolver.place(message, last_seq)
         results.append(Accepted(last_seq, customer))
-        known[source, message.message_id] = Accepted(last_seq, customer, duplicate=True)
+        known[source, message.message_id] = last_seq, customer
         rows.append(
             (
                 last_seq,
