@@ -76,6 +76,7 @@ class Reading:
 class Intake:
     """What became of the calls of one request or file."""
 
+    source: str = ""
     messages: list[Message] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)  # of each message's call
     rejections: list[Rejection] = field(default_factory=list)
@@ -84,7 +85,7 @@ class Intake:
 
 def read_calls(request: Request, reading: Reading) -> Intake:
     """All calls of a request, read one by one; a bad one costs nothing else."""
-    intake = Intake(rejections=list(request.rejections))
+    intake = Intake(source=reading.source, rejections=list(request.rejections))
     for call in request.calls:
         result = to_message(call, reading, intake.notes)
         if isinstance(result, Rejection):

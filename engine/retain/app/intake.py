@@ -8,7 +8,7 @@ import msgspec
 
 from retain.app.desk import Desk
 from retain.errors import AdminError, NotFoundError
-from retain.model import Json, Message, MessageKind
+from retain.model import Fields, Instant, Json, Message, MessageKind
 from retain.store.rows import ConsentRow, SuppressionRow
 
 _CLOSED = "task_closed"
@@ -77,23 +77,38 @@ def close_task(desk: Desk, *, by: str, task: str, outcome: str = "done") -> Json
     row = desk.store.customers([record.customer]).get(record.customer) if record.customer else None
     if row is None:
         raise AdminError("the task belongs to no customer", where=task)
-    kind, _, name = row.key.partition(":")
     now = desk.now()
-    message = Message(
-        kind=MessageKind.TRACK,
-        name=_CLOSED,
-        fields={"task_id": task, "outcome": outcome},
-        occurred_at=now,
-        received_at=now,
-        source="person",
-        message_id=f"close:{task}",
-        user_id=name if kind == "user" else "",
-        anonymous_id=name if kind == "anonymous" else "",
-        email=name if kind == "email" else "",
-    )
+    fields = {"task_id": task, "outcome": outcome}
+    message = message_of(row.key, _CLOSED, fields, source="person", message_id=f"close:{task}", at=now)
     desk.store.accept([message], now)
     desk.audit(by, "close_task", task=task, outcome=outcome)
     return {"task": task, "closed": True}
+
+
+def message_of(
+    key: str,
+    name: str,
+    fields: Fields,
+    *,
+    source: str,
+    message_id: str,
+    at: Instant,
+    kind: MessageKind = MessageKind.TRACK,
+) -> Message:
+    """A message about the customer whom a key such as `user:17` names, from inside."""
+    who, _, value = key.partition(":")
+    return Message(
+        kind=kind,
+        name=name,
+        fields=fields,
+        occurred_at=at,
+        received_at=at,
+        source=source,
+        message_id=message_id,
+        user_id=value if who == "user" else "",
+        anonymous_id=value if who == "anonymous" else "",
+        email=value if who == "email" else "",
+    )
 
 
 def _strings(row: Json, *names: str) -> Mapping[str, Json]:

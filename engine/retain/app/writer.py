@@ -9,19 +9,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
-from retain.app.stats import Stats
+from retain.app.counters import Counters
+from retain.app.outside import Outside, Slots
 from retain.clock import Clock
 from retain.errors import OverloadedError, RetainError, StoreError, StoreUnavailableError
 from retain.model import Instant, Message
 from retain.pipeline import Pipeline
-from retain.registry import ActionRequest
 from retain.store.rows import Accepted
 
 MOST_IN_COMMIT = 1_000  # messages
@@ -32,25 +32,6 @@ SLOTS_AGE_S = 0.25  # after which free slots are asked for again
 PAUSES_S = (0.1, 0.3, 1.0, 2.0)  # between attempts on a store that fails
 log = structlog.get_logger("retain.writer")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """How many more effects can begin at once, by action and in all, and when that was so."""
-
-    by_action: Mapping[str, int]
-    total: int
-    at: float = field(default_factory=time.monotonic)
-
-
-class Outside(Protocol):
-    """What carries effects out; called from the writer's thread, returns at once."""
-
-    def begin(self, requests: Sequence[ActionRequest]) -> None:
-        """Carry out claimed effects, then say what is free with `Writer.offer`."""
-
-    def ask_for_slots(self) -> None:
-        """Say what is free with `Writer.offer`."""
 
 
 @dataclass(slots=True)
@@ -70,7 +51,7 @@ class Writer:
     """
 
     def __init__(
-        self, pipeline: Pipeline, clock: Clock, outside: Outside, stats: Stats, *, began: Callable[[], None]
+        self, pipeline: Pipeline, clock: Clock, outside: Outside, stats: Counters, *, began: Callable[[], None]
     ) -> None:
         self._pipeline = pipeline
         self._clock = clock

@@ -25,7 +25,7 @@ class Durations:
 
 
 @dataclass(slots=True)
-class Stats:
+class Counters:
     """What an engine has done since its start, and what it found when it last looked."""
 
     began: float = field(default_factory=time.monotonic)

@@ -1,0 +1,70 @@
+"""The way out and back: effects that the writer releases go to the dispatcher's loop, free slots come back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from retain.deliver.dispatch import Dispatcher
+from retain.registry import ActionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How many more effects can begin at once, by action and in all, and when that was so."""
+
+    by_action: Mapping[str, int]
+    total: int
+    at: float = field(default_factory=time.monotonic)
+
+
+class Outside(Protocol):
+    """What carries effects out; called from the writer's thread, returns at once."""
+
+    def begin(self, requests: Sequence[ActionRequest]) -> None:
+        """Carry out claimed effects, then say what is free."""
+
+    def ask_for_slots(self) -> None:
+        """Say what is free."""
+
+
+class ToDispatcher:
+    """The way from the writer's thread to the loop of a dispatcher.
+
+    Args:
+        prepare: makes a request ready for its plugin.
+        offer: told what is free, from the loop.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        loop: asyncio.AbstractEventLoop,
+        prepare: Callable[[ActionRequest], ActionRequest],
+        offer: Callable[[Slots], None],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._loop = loop
+        self._prepare = prepare
+        self._offer = offer
+
+    def begin(self, requests: Sequence[ActionRequest]) -> None:
+        """Carry out claimed effects, then say what is free."""
+        self._call(self._submit, [self._prepare(request) for request in requests])
+
+    def ask_for_slots(self) -> None:
+        """Say what is free."""
+        self._call(self._submit, [])
+
+    def _submit(self, requests: Sequence[ActionRequest]) -> None:
+        for request in requests:
+            self._dispatcher.submit(request)
+        self._offer(Slots(self._dispatcher.free_slots(), self._dispatcher.total))
+
+    def _call(self, call: Callable[[Sequence[ActionRequest]], None], requests: Sequence[ActionRequest]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: what is marked as sending is in doubt at the next start
+            self._loop.call_soon_threadsafe(call, requests)

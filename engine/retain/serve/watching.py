@@ -1,0 +1,41 @@
+"""Changes of a project's files, once they are quiet: half of a `git pull` is no set of rules."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from retain.config import FILE
+
+QUIET_S = 2.0
+_LOOK_EVERY_S = 0.5
+_FOLDERS = ("rules", "tests", "templates", "schemas")
+
+
+async def changes_of(directory: Path, *, quiet_s: float = QUIET_S) -> AsyncIterator[None]:
+    """Once for every time that files have changed and then been left alone for `quiet_s` seconds."""
+    told = seen = await asyncio.to_thread(_state, directory)
+    since = 0.0
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        now = await asyncio.to_thread(_state, directory)
+        since = since + _LOOK_EVERY_S if now == seen else 0.0
+        seen = now
+        if seen != told and since >= quiet_s:
+            told = seen
+            yield
+
+
+def _state(directory: Path) -> frozenset[tuple[str, int, int]]:
+    paths = [directory / FILE]
+    for folder in _FOLDERS:
+        paths += (directory / folder).rglob("*")
+    found = set()
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        found.add((str(path), status.st_mtime_ns, status.st_size))
+    return frozenset(found)
