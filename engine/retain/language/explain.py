@@ -132,6 +132,9 @@ class _Story:
         zone = self.scope.zone
         left = convert(evaluate(node.left, self.scope), type_of(node.left), type_, zone)
         right = convert(evaluate(node.right, self.scope), type_of(node.right), type_, zone)
+        if left == right and node.op in ("<", ">"):
+            word = "less" if node.op == "<" else "more"
+            return f"{self._shown(node.left)} is not {word} than {self._shown(node.right)}"
         if left == right:
             return f"{self._shown(node.left)} is {self._shown(node.right)}"
         if type_.kind in ("text", "bool"):
