@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Before going live": {
         "check": Entry("check", "Find every mistake in rules, schemas and templates."),
+        "test": Entry("test", "Run the tests beside the rules, on a virtual clock."),
         "simulate": Entry("simulate", "Run the rules over past events; nothing is sent."),
         "explain": Entry("explain", "Say why a rule did or did not start for a customer."),
         "import": Entry("import_", "Take in past events from a file."),
