@@ -24,6 +24,7 @@ from statistics import median
 
 from workload import NOW, fill, make_shop, messages
 
+from retain.app.collecting import rare_collection
 from retain.model import Message
 from retain.pipeline import Options, Pipeline
 from retain.store.database import Session, Values
@@ -143,7 +144,7 @@ def main() -> int:
     """Print the ratios."""
     args = _arguments()
     customers, rounds, batches = (20_000, 7, 8) if args.quick else (100_000, 15, 20)
-    with tempfile.TemporaryDirectory(prefix="retain-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="retain-bench-") as folder, rare_collection():  # as in the daemon
         return _run(Path(folder), args, customers, rounds, batches)
 
 

@@ -76,15 +76,34 @@ def fill(store: Store, count: int) -> None:
 
 
 def _customer(customer: int, key: str) -> CustomerRow:
-    number = int(key.removeprefix("user:"))
-    fields: dict[str, Json] = {
+    fields = fields_of(int(key.removeprefix("user:")))
+    return CustomerRow(id=customer, key=key, fields=fields, stamps=dict.fromkeys(fields, NOW), first_seen=NOW)
+
+
+def introductions(count: int) -> Iterator[Message]:
+    """The identifies by which customers become known, all at the first instant."""
+    for number in range(count):
+        yield Message(
+            kind=MessageKind.IDENTIFY,
+            name="customer_updated",
+            fields=fields_of(number),
+            occurred_at=NOW,
+            received_at=NOW,
+            source="shop",
+            message_id=f"identify-{number:012}",
+            user_id=str(number),
+        )
+
+
+def fields_of(number: int) -> dict[str, Json]:
+    """What is known about a customer."""
+    return {
         "email": f"user_{number}@example.test",
         "first_name": f"Name{number % 500}",
         "country": country_of(number),
         "timezone": "Europe/Berlin",
         "plan": "basic",
     }
-    return CustomerRow(id=customer, key=key, fields=fields, stamps=dict.fromkeys(fields, NOW), first_seen=NOW)
 
 
 def country_of(number: int) -> str:
