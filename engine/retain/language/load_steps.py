@@ -12,6 +12,7 @@ from typing import TypeAlias, cast
 
 from retain.errors import did_you_mean
 from retain.language.environment import Environment
+from retain.language.guards import guards_of
 from retain.language.load_actions import output_of, read_inputs, read_retry, unknown_action
 from retain.language.load_conditions import guarded, read_conditions
 from retain.language.load_context import Draft, StepText, optional
@@ -161,7 +162,8 @@ def _read_if(text: StepText, env: Environment, draft: Draft) -> Read:
     after = _joined(env, after_then, after_else)
     if condition is None:
         return None, after
-    unknown = any(can_be_unknown(clause, env.guards.present) for clause in condition.nodes)
+    tested = env.guards.present.union(*(guards_of(clause).present for clause in condition.nodes))
+    unknown = any(can_be_unknown(clause, tested) for clause in condition.nodes)
     if unknown and (message := first_message(otherwise, draft.names.registry)):
         what = f"{message} goes also to those for whom this condition is unknown"
         cure = "test for missing values with `is present` or default() before"
