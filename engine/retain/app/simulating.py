@@ -94,8 +94,8 @@ def _messages(project: Project, past: Past) -> Iterator[Iterator[Message]]:
     if past.files:
         yield _from_files(project, past)
         return
-    with reading(project.config) as store:
-        yield stored_messages(store, past.end)
+    with reading(project.config) as store:  # imported history starts nothing live; here it is what is asked about
+        yield (replace(message, historical=False) for message in stored_messages(store, past.end))
 
 
 def _from_files(project: Project, past: Past) -> Iterator[Message]:

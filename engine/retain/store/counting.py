@@ -53,6 +53,22 @@ class CountMethods:
             free_bytes=shutil.disk_usage(path.parent).free if path else 0,
         )
 
+    def damage(self) -> list[str]:
+        """What is wrong with the file; reads all of it."""
+        with self._db.read() as session:
+            found = [str(row[0]) for row in session.rows(dialect.DAMAGE)]
+        return [] if found == ["ok"] else found
+
+    def event_names(self) -> dict[str, int]:
+        """How many events of each name there are; reads all of them."""
+        with self._db.read() as session:
+            return _grouped(session, "SELECT name, count(*) FROM events WHERE name != '' GROUP BY name")
+
+    def timezones(self) -> dict[str, int]:
+        """How many customers have each time zone, as it was sent; those without one are left out."""
+        with self._db.read() as session:
+            return {str(name): count for name, count in session.rows(dialect.TIMEZONES) if name is not None}
+
     def rule_stats(self, rule: str) -> RuleStats:
         """What came of one rule: starts, ends, sends and refusals.
 

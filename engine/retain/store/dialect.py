@@ -34,6 +34,8 @@ BEGIN_WRITE = "BEGIN IMMEDIATE"  # a deferred read-then-write fails with "databa
 BODY_BYTES = "CAST(body AS BLOB)"  # JSON text as bytes, which decode without a copy
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
+DAMAGE = "PRAGMA integrity_check(20)"  # one row `ok`, else a row per fault
+TIMEZONES = "SELECT json_extract(fields, '$.timezone'), count(*) FROM customers WHERE merged_into IS NULL GROUP BY 1"
 
 _WRITER = (
     "PRAGMA journal_mode = WAL",

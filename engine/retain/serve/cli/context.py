@@ -12,13 +12,11 @@ import click
 import structlog
 
 from retain.app.project import Project, open_project
-from retain.app.reading import reading
-from retain.app.times import read_time
+from retain.app.reading import Store, reading
 from retain.clock import SystemClock
 from retain.config import Config, load_config
 from retain.errors import NotFoundError
 from retain.model import Instant
-from retain.store.store import Store
 
 # What the engine logs stands in no command's output; `doctor` and `plugins` say what matters of it.
 structlog.configure(
@@ -58,11 +56,6 @@ def zone_of(found: Config) -> ZoneInfo:
 def now() -> Instant:
     """The present instant."""
     return SystemClock().now()
-
-
-def time_or_none(text: str | None, found: Config) -> Instant | None:
-    """A time of the command line in the project's zone; None where none is given."""
-    return None if text is None else read_time(text, now(), zone_of(found))
 
 
 def known_rule(project: Project, rule_id: str) -> None:

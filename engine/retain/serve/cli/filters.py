@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
-from retain.app.reading import find_customer
-from retain.config import Config
-from retain.model import Instant
-from retain.serve.cli.context import time_or_none
-from retain.store.store import Store
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """What a list is narrowed to; None is everything."""
-
-    rule: str | None
-    customer: int | None
-    since: Instant | None
-    until: Instant | None
+F = TypeVar("F", bound=Callable[..., None])
 
 
 def rule_option(function: F) -> F:
@@ -55,21 +38,3 @@ def limit_option(function: F) -> F:
 def by_option(function: F) -> F:
     """`--by`."""
     return click.option("--by", metavar="NAME", help="Who does it, for the audit log; default: you.")(function)
-
-
-def chosen(
-    config: Config,
-    store: Store,
-    *,
-    rule: str | None = None,
-    customer: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
-) -> Chosen:
-    """The options as values."""
-    return Chosen(
-        rule=rule,
-        customer=None if customer is None else find_customer(store, customer).id,
-        since=time_or_none(since, config),
-        until=time_or_none(until, config),
-    )

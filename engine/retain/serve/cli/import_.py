@@ -88,4 +88,4 @@ def _show(found: Imported, rejects: Path | None, project: Project, file: Path, *
     pairs([(label, value) for label, value in rows if value])
     if rejects is not None:
         say(("\nbad rows are in ", CAREFUL), str(rejects))
-    hint(f"retain import {file}" if dry_run else "retain simulate", "retain status")
+    hint(*(["retain import … without --dry-run"] if dry_run else ["retain simulate", "retain status"]))

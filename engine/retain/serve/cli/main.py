@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
@@ -80,15 +80,17 @@ class Commands(click.Group):
         """The command itself; imports its module."""
         if cmd_name in COMMANDS:
             module, _, attribute = COMMANDS[cmd_name].module.partition(":")
-            command = getattr(import_module(f"retain.serve.cli.{module}"), attribute or "command")
+            command: click.Command = getattr(import_module(f"retain.serve.cli.{module}"), attribute or "command")
         elif cmd_name in _plugin_commands():
             command = _load_plugin_command(_plugin_commands()[cmd_name])
         else:
             return None
         _accept_project(command)
-        return command  # type: ignore[no-any-return]
+        return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments name, or "did you mean"."""
         if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
             raise NotFoundError("command", args[0], self.list_commands(ctx))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -18,7 +19,7 @@ from rich.text import Text
 
 from retain.model import Json
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., None])
 
 GOOD, BAD, CAREFUL, QUIET, NAME = "green", "bold red", "yellow", "dim", "bold"
 STYLES: Mapping[str, str] = {
@@ -40,6 +41,8 @@ STYLES: Mapping[str, str] = {
     "cancelled": QUIET,
     "dropped": QUIET,
 }
+_PLAIN = re.compile(r"[A-Za-z][\w ./@+-]*(?<! )")  # what YAML takes for a text without quotes
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 _PIPE_WIDTH = 1_000  # nothing is cut where no terminal says how wide it is
 
 
@@ -58,6 +61,21 @@ def console(*, stderr: bool = False) -> Console:
 def print_json(value: Json) -> None:
     """A value as indented JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def as_yaml(value: Mapping[str, Json], depth: int = 0) -> Iterator[str]:
+    """A plain map as lines of YAML."""
+    for key, item in value.items():
+        head = f"{'  ' * depth}{key}:"
+        if isinstance(item, Mapping) and item:
+            yield head
+            yield from as_yaml(item, depth + 1)
+        elif isinstance(item, list) and item and all(isinstance(one, Mapping) for one in item):
+            yield head
+            yield from (f"{'  ' * depth}  - {json.dumps(one, ensure_ascii=False)}" for one in item)
+        else:
+            plain = isinstance(item, str) and _PLAIN.fullmatch(item) and item.casefold() not in _WORDS
+            yield f"{head} {item if plain else json.dumps(item, ensure_ascii=False)}"
 
 
 def say(*parts: str | Text | tuple[str, str]) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.reading import names_of
+from retain.app.reading import chosen, find_run, log_of, names_of
 from retain.app.rows import decision_json, effect_json, run_json
 from retain.app.times import show_time, zone_name
-from retain.errors import NotFoundError
-from retain.model import DecisionRow, Run, RunState
+from retain.model import Run, RunState
 from retain.serve.cli.acting import act
 from retain.serve.cli.context import opened, zone_of
-from retain.serve.cli.filters import by_option, chosen, customer_option, limit_option, period_options, rule_option
+from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import (
     GOOD,
     QUIET,
@@ -27,7 +26,6 @@ from retain.serve.cli.output import (
     styled,
     title,
 )
-from retain.store.store import Store
 
 STATES = click.Choice([state.value for state in RunState])
 
@@ -96,7 +94,7 @@ def show_(run_id: str, as_json: bool) -> None:
     with opened() as (config, store):
         run = find_run(store, run_id)
         effects = store.list_effects(run=run.id, limit=1000)[::-1]
-        decisions = [row for row in _decisions(store, run) if row.run == run.id]
+        decisions = log_of(store, run)
         names = names_of(store, [run.customer])
     if as_json:
         told = run_json(run, names) | {"context": run.context}
@@ -143,20 +141,3 @@ def stop(run_id: str, reason: str, by: str | None, as_json: bool) -> None:
         say(("stopped  ", GOOD), run_id)
     else:
         say(f"{run_id} had ended already")
-
-
-def find_run(store: Store, run_id: str) -> Run:
-    """One run by its id.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    run = store.runs_by_id([run_id]).get(run_id)
-    if run is None:
-        raise NotFoundError("run", run_id)
-    return run
-
-
-def _decisions(store: Store, run: Run) -> list[DecisionRow]:
-    rows = store.decisions_of(customer=run.customer, rule=run.rule, since=run.started_at, limit=10_000)
-    return rows[::-1]

@@ -1,0 +1,52 @@
+"""`retain db check | upgrade`."""
+
+from __future__ import annotations
+
+import click
+
+from retain.app.database import check_file, upgrade_file
+from retain.serve.cli.context import config, leave
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, json_option, pairs, print_json, say, size
+
+
+@click.group("db")
+def command() -> None:
+    """Check the store's file, and bring it up to date."""
+
+
+@command.command("check")
+@json_option
+def check(as_json: bool) -> None:
+    """Check that the file is whole, and of this program's version."""
+    report = check_file(config())
+    health = report.health
+    if as_json:
+        print_json(report.as_json())
+    else:
+        say(("damaged", BAD) if report.damage else ("ok", GOOD), f"  {health.path}")
+        pairs(
+            [
+                ("tables", f"version {report.tables}"),
+                ("file", f"{size(health.file_bytes)}, journal {size(health.journal_bytes)}"),
+                ("disk", f"{size(health.free_bytes)} free"),
+                ("SQLite", health.version),
+            ],
+            indent=4,
+        )
+        for line in report.damage:
+            say(("    damage: ", ""), (line, CAREFUL))
+    if report.damage:
+        leave(1)
+
+
+@command.command("upgrade")
+@json_option
+def upgrade(as_json: bool) -> None:
+    """Bring the tables of an older version up to date; stop the daemon and make a copy of the file first."""
+    before, after = upgrade_file(config())
+    if as_json:
+        print_json({"before": before, "after": after})
+    elif before == after:
+        say(("ok", GOOD), f"  the tables are at version {after}, nothing to do")
+    else:
+        say(("upgraded", GOOD), f"  from version {before} to {after}")

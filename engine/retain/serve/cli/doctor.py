@@ -1,0 +1,38 @@
+"""`retain doctor`."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from retain.app.doctor import examine
+from retain.serve.cli.context import leave, load, now
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, columns, counted, json_option, print_json, say, show
+
+MARKS = {"ok": ("ok", GOOD), "warning": ("look", CAREFUL), "error": ("bad", BAD)}
+
+
+@click.command("doctor")
+@json_option
+def command(as_json: bool) -> None:
+    """Look for anything that needs a person: files, disk, clock, zones, backlog, dead letters, silent rules.
+
+    Exit code 1 where something is bad; what only deserves a look does not count.
+    """
+    findings = examine(load(), now())
+    bad = sum(finding.level == "error" for finding in findings)
+    if as_json:
+        print_json([finding.as_json() for finding in findings])
+    else:
+        table = columns("", "", "", fold=[""])
+        for finding in findings:
+            text = Text(finding.text)
+            if finding.cure:
+                text.append(f"\n{finding.cure}", style="cyan")
+            table.add_row(Text(*MARKS[finding.level]), finding.subject, text)
+        show(table)
+        looks = sum(finding.level == "warning" for finding in findings)
+        if bad or looks:
+            say(f"\n{counted(bad, 'thing is bad', 'things are bad')}, {counted(looks, 'deserves', 'deserve')} a look")
+    if bad:
+        leave(1)

@@ -1,0 +1,184 @@
+"""`retain effects list | retry | drop`."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from retain.app.reading import chosen, names_of
+from retain.app.rows import effect_json
+from retain.app.times import show_time, zone_name
+from retain.model import Effect, EffectState, Json
+from retain.serve.cli.acting import asking
+from retain.serve.cli.context import leave, opened, zone_of
+from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
+from retain.serve.cli.output import (
+    BAD,
+    CAREFUL,
+    GOOD,
+    QUIET,
+    columns,
+    counted,
+    csv_line,
+    hint,
+    json_option,
+    print_json,
+    say,
+    show,
+    styled,
+)
+
+STATES = click.Choice([state.value for state in EffectState])
+_OPEN = (EffectState.DEAD, EffectState.IN_DOUBT)
+_ALL = 1_000_000
+_CHUNK = 500
+
+
+@click.group("effects")
+def command() -> None:
+    """List, retry and drop messages and other effects outside."""
+
+
+@command.command("list")
+@rule_option
+@click.option("--state", "states", type=STATES, multiple=True, help="In this state only; may be repeated.")
+@click.option("--action", metavar="ACTION", help="Of this action only, such as email.send.")
+@customer_option
+@period_options
+@limit_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print all of them as CSV, safe to open in a spreadsheet.")
+@json_option
+def list_(
+    rule: str | None,
+    states: tuple[str, ...],
+    action: str | None,
+    customer: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """List effects, the newest first: who got what, and what became of it."""
+    with opened() as (config, store):
+        which = chosen(config, store, rule=rule, customer=customer, since=since, until=until)
+        found = store.list_effects(
+            rule=which.rule,
+            states=[EffectState(state) for state in states],
+            customer=which.customer,
+            since=which.since,
+            until=which.until,
+            action=action,
+            limit=_ALL if as_csv else limit,
+        )
+        names = names_of(store, (effect.customer for effect in found))
+    rows = [effect_json(effect, names) for effect in found]
+    if as_json:
+        print_json(rows)
+    elif as_csv:
+        _print_csv(rows)
+    elif not found:
+        say("no effects")
+    else:
+        zone = zone_of(config)
+        table = columns("effect", "at", "customer", "action", "state", fold=["customer", "action", "state"])
+        for effect in found:
+            at = show_time(effect.sent_at or effect.created_at, zone)
+            table.add_row(effect.id, at, names.get(effect.customer, ""), effect.action, _state(effect))
+        show(table)
+        more = f"; --limit {limit * 4} shows more" if len(found) == limit else ""
+        say((f"{counted(len(found), 'effect')}{more}; times in {zone_name(zone)}", QUIET))
+        failed = next((effect for effect in found if effect.state in _OPEN), None)
+        hint(f"retain effects retry {failed.id}" if failed else f"retain runs show {found[0].run}")
+
+
+def _state(effect: Effect) -> Text:
+    return Text.assemble(styled(effect.state.value), (f" {effect.reason}" if effect.reason else "", QUIET))
+
+
+_COLUMNS = ("id", "sent_at", "created_at", "rule", "customer", "action", "channel", "arm", "state", "reason", "inputs")
+
+
+def _print_csv(rows: list[dict[str, Json]]) -> None:
+    click.echo(csv_line(_COLUMNS))
+    for row in rows:
+        click.echo(csv_line([row[name] for name in _COLUMNS]))
+
+
+@command.command("retry")
+@click.argument("ids", nargs=-1, metavar="[EFFECT]...")
+@rule_option
+@click.option("--all", "everything", is_flag=True, help="All dead letters; with --rule, those of the rule.")
+@period_options
+@by_option
+@json_option
+def retry(
+    ids: tuple[str, ...],
+    rule: str | None,
+    everything: bool,
+    since: str | None,
+    until: str | None,
+    by: str | None,
+    as_json: bool,
+) -> None:
+    """Try dead letters, and effects in doubt that are named, once more; every check before a send is made again."""
+    wanted = _wanted(ids, rule, since, until, everything, (EffectState.DEAD,))
+    _act("retry_effects", "retried", wanted, by, as_json)
+
+
+@command.command("drop")
+@click.argument("ids", nargs=-1, metavar="[EFFECT]...")
+@rule_option
+@click.option("--all", "everything", is_flag=True, help="All dead letters; with --rule, those of the rule.")
+@period_options
+@by_option
+@json_option
+def drop(
+    ids: tuple[str, ...],
+    rule: str | None,
+    everything: bool,
+    since: str | None,
+    until: str | None,
+    by: str | None,
+    as_json: bool,
+) -> None:
+    """Give dead letters, and effects in doubt that are named, up; the runs that wait for them end as failed."""
+    wanted = _wanted(ids, rule, since, until, everything, (EffectState.DEAD,))
+    _act("drop_effects", "dropped", wanted, by, as_json)
+
+
+def _wanted(
+    ids: tuple[str, ...],
+    rule: str | None,
+    since: str | None,
+    until: str | None,
+    everything: bool,
+    states: tuple[EffectState, ...],
+) -> list[str]:
+    if ids:
+        return list(ids)
+    if not everything and rule is None and since is None and until is None:
+        raise click.UsageError("Name effects, or say which: --rule RULE, --since TIME, or --all.")
+    with opened() as (config, store):
+        which = chosen(config, store, rule=rule, since=since, until=until)
+        found = store.list_effects(rule=which.rule, states=states, since=which.since, until=which.until, limit=_ALL)
+    return [effect.id for effect in found]
+
+
+def _act(name: str, word: str, ids: list[str], by: str | None, as_json: bool) -> None:
+    done = 0
+    refused: dict[str, str] = {}
+    if ids:
+        with asking(by) as ask:
+            for start in range(0, len(ids), _CHUNK):
+                answer = ask(name, ids=ids[start : start + _CHUNK])
+                done += answer[word]
+                refused |= answer["refused"]
+    if as_json:
+        print_json({word: done, "refused": refused})
+    else:
+        say((f"{word}  ", GOOD if done else CAREFUL), counted(done, "effect"))
+        for effect, why in refused.items():
+            say(("not ", BAD), f"{effect}: {why}")
+    if refused:
+        leave(1)

@@ -1,0 +1,86 @@
+"""`retain status`."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from retain.app.status import Status, status_of
+from retain.app.times import show_time, zone_name
+from retain.serve.admin import SOCKET_NAME, AdminClient
+from retain.serve.cli.context import load, zone_of
+from retain.serve.cli.output import (
+    BAD,
+    CAREFUL,
+    GOOD,
+    QUIET,
+    hint,
+    json_option,
+    pairs,
+    print_json,
+    say,
+    tally,
+    title,
+)
+
+
+@click.command("status")
+@json_option
+def command(as_json: bool) -> None:
+    """Say what the project does right now: daemon, rules, pauses, backlog, runs, effects."""
+    project = load()
+    status = status_of(project)
+    client = AdminClient(project.dir / SOCKET_NAME)
+    answers = client.is_answered()
+    told = client.call("status") if answers else None
+    if as_json:
+        print_json(status.as_json() | {"daemon": told})
+        return
+    zone = zone_of(project.config)
+    title(status.name, f"{status.dir}; times in {zone_name(zone)}")
+    daemon = Text("running", style=GOOD) if answers else Text("not running", style=CAREFUL)
+    if answers and status.writer:
+        daemon.append(f", process {status.writer}", style=QUIET)
+    counts = status.counts
+    pairs(
+        [
+            ("daemon", daemon),
+            ("rules", tally(status.rules)),
+            ("customers", f"{counts.customers:,}"),
+            ("events", f"{counts.events:,}, {counts.undecided:,} not decided"),
+            ("runs", tally(counts.runs)),
+            ("effects", tally(counts.effects)),
+            ("next due", show_time(status.next_due, zone, seconds=True) or "nothing"),
+        ]
+    )
+    for reason in told["reasons"] if told else ():
+        say(("degraded  ", BAD), reason)
+    reload = told["reload"] if told else None
+    if reload and not reload["ok"]:
+        say(("reload refused  ", BAD), f"at {reload['at']}; the rules of before stay in force")
+        for problem in reload["problems"][:5]:
+            say(f"  {problem.splitlines()[0]}")
+    _show_alarms(status)
+    hint(*_next(status, answers=answers))
+
+
+def _show_alarms(status: Status) -> None:
+    for rule, error in status.disabled.items():
+        say(("disabled  ", BAD), f"{rule}: {error}")
+    for plugin, error in status.broken_plugins.items():
+        say(("disabled  ", BAD), f"plugin {plugin}: {error.splitlines()[0]}")
+    for row in status.pauses:
+        what = "everything" if row.scope == "all" else f"{row.scope} {row.name}"
+        say(("paused  ", CAREFUL), f"{what}, by {row.by}: {row.reason}")
+    if status.only_to:
+        say(("only_to  ", CAREFUL), "messages go to some addresses only, as retain.yaml says")
+    if status.troubles:
+        say(("look at  ", BAD), ", ".join(status.troubles))
+
+
+def _next(status: Status, *, answers: bool) -> list[str]:
+    if status.disabled:
+        return ["retain check"]
+    if status.troubles:
+        return ["retain doctor"]
+    return ["retain rules stats", "retain runs list"] if answers else ["retain run"]
