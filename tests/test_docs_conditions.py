@@ -16,7 +16,7 @@ from retain.language.expressions import read_condition
 from retain.language.functions import HISTORY, SCALAR
 from retain.language.scope import History, Scope
 from retain.language.source import TextSource
-from retain.model import Json, Place
+from retain.model import Place
 
 PAGE = "docs/reference/conditions.md"
 NEXT = [row for table in tables(PAGE) if table.note == "next change" for row in table.rows]
@@ -72,3 +72,27 @@ def test_every_function_over_history_has_a_line_about_its_next_change() -> None:
     section = text_of(PAGE).split("## When time alone")[1]
     missing = [name for name in (*HISTORY, *SCALAR) if not re.search(rf"\b{name}\b", section)]
     assert missing == []
+
+
+MISSING = "docs/explanation/missing-values.md"
+LOGIC, NOTHING = (table.rows for table in tables(MISSING))
+WORDS = {"true": True, "false": False, "unknown": None}
+WRITTEN = {"true": "customer.email is missing", "false": "customer.email is present", "unknown": "customer.age > 18"}
+
+
+@pytest.mark.parametrize(("a", "b", "both", "either", "negated"), LOGIC)
+def test_logic_of_three_values(a: str, b: str, both: str, either: str, negated: str) -> None:
+    first, second = WRITTEN[a], WRITTEN[b]
+    assert verdict_of_nobody(f"({first}) and ({second})") is WORDS[both]
+    assert verdict_of_nobody(f"({first}) or ({second})") is WORDS[either]
+    assert verdict_of_nobody(f"not ({first})") is WORDS[negated]
+
+
+@pytest.mark.parametrize(("text", "expected"), NOTHING)
+def test_what_comes_of_missing_values(text: str, expected: str) -> None:
+    assert verdict_of_nobody(text) is WORDS[expected]
+
+
+def verdict_of_nobody(text: str) -> bool | None:
+    """What a condition says about a customer without any field or event."""
+    return condition(text).verdict(scope_of("nothing", at("2026-05-20", UTC)))

@@ -23,8 +23,8 @@ from docs_help import (
 from retain.config import load_config
 from retain.language.environment import Environment
 from retain.language.expressions import read_condition
-from retain.language.source import TextSource
 from retain.language.rules import RuleSet
+from retain.language.source import TextSource
 from retain.mapping import read_mapping
 from retain.model import Problem
 from retain.testing import run_rule_tests
