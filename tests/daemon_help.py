@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from retain.model import Effect, EffectState
 from retain.serve.admin import SOCKET_NAME, AdminClient
 from retain.store.store import Store
 
@@ -34,7 +35,12 @@ rules:
     then:
       - email.send: {template: hello}
 """
-MAIN = "import sys; from pathlib import Path; from retain.serve.daemon import run_daemon; sys.exit(run_daemon(Path(sys.argv[1])))"
+MAIN = """
+import sys
+from pathlib import Path
+from retain.serve.daemon import run_daemon
+sys.exit(run_daemon(Path(sys.argv[1])))
+"""
 
 
 def free_port() -> int:
@@ -87,9 +93,20 @@ class Shop:
         (info / "entry_points.txt").write_text(f"[retain]\n{name} = {name}\n")
         self.plugins.append(home)
 
+    def change(self, old: str, new: str) -> None:
+        """Edit its rule file."""
+        path = self.folder / "rules" / "shop.yaml"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
     def store(self) -> Store:
         """Its store, read-only."""
         return Store.open(self.folder / "retain.db", read_only=True)
+
+    def effects(self, *states: str) -> list[Effect]:
+        """Its effects in these states."""
+        with self.store() as store:
+            return store.list_effects(states=[EffectState(state) for state in states], limit=1_000_000)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A mail server as a process of its own: it keeps one line for each message that it has accepted, and counts nothing else.
+"""A mail server as a process of its own: it keeps one line for each message that it has accepted.
 
 python smtp_catcher.py PORT FILE [DELAY_SECONDS]
 """

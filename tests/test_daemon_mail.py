@@ -19,16 +19,14 @@ def test_a_live_event_becomes_a_letter(tmp_path: Path) -> None:
 
 
 def test_a_letter_waits_for_a_mail_server_that_is_down(tmp_path: Path) -> None:
-    retry = "      - email.send: {template: hello}\n        retry: {first: 1s, most: 1s}\n"
+    patient = "email.send: {template: hello}\n        retry: {first: 1s, most: 1s}"
     with mail_box(tmp_path, start=False) as box:
         shop = Shop(tmp_path / "shop", box.port)
         shop.write()
-        shop.rules(
-            (shop.folder / "rules" / "shop.yaml").read_text().replace("      - email.send: {template: hello}\n", retry)
-        )
+        shop.change("email.send: {template: hello}", patient)
         with running(shop) as daemon:
             daemon.order(17)
-            wait_until(lambda: 'state="pending"' in daemon.ask("GET", "/metrics")[1] and daemon.command("status"))
+            wait_until(lambda: any(effect.attempt for effect in shop.effects("pending")))
             box.start()
             wait_until(box.letters)
             assert daemon.stop() == 0

@@ -105,15 +105,15 @@ class Engine:
         self._dispatcher = Dispatcher(
             self.project.registry, self._take_results, clock=self._clock, max_concurrency=self._concurrency
         )
-        outside = ToDispatcher(self._dispatcher, loop, self._requests.prepare, self._offer)
-        self._writer = Writer(self._desk.pipeline, self._clock, outside, self.stats, began=self._watchdog.start)
+        self._outside = ToDispatcher(self._dispatcher, loop, self._requests.prepare, self._offer)
+        self._writer = Writer(self._desk.pipeline, self._clock, self._outside, self.stats, began=self._watchdog.start)
         self._rejects = Rejects(self._store, self._hooks, self.stats, self._writer.call)
         taking_up = self._writer.call(self._take_up)
         self._writer.start()
         in_doubt = await asyncio.wrap_future(taking_up)
         if in_doubt:
             log.warning("in_doubt", effects=in_doubt, cure="see: retain effects list --state in_doubt")
-        outside.ask_for_slots()
+        self._outside.ask_for_slots()
         self._tasks = [asyncio.create_task(self._measure_lag()), asyncio.create_task(self._look())]
         self._is_up = True
         self._hooks.notify("engine_started")
@@ -248,7 +248,7 @@ class Engine:
     async def _take_results(self, results: list[EffectResult]) -> None:
         now = self._clock.now()
         await self._in_writer(lambda: self._desk.pipeline.finish(results, now))
-        self._offer(Slots(self._dispatcher.free_slots(), self._dispatcher.total))
+        self._outside.recorded(result.effect_id for result in results)
 
     async def _in_writer(self, job: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._writer.call(job))

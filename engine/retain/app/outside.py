@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -35,6 +36,9 @@ class Outside(Protocol):
 class ToDispatcher:
     """The way from the writer's thread to the loop of a dispatcher.
 
+    A slot is free again once the result is written, not once it is there: so at most as many effects as may be under
+    way at once are in doubt after a crash.
+
     Args:
         prepare: makes a request ready for its plugin.
         offer: told what is free, from the loop.
@@ -51,6 +55,7 @@ class ToDispatcher:
         self._loop = loop
         self._prepare = prepare
         self._offer = offer
+        self._open: dict[str, str] = {}  # effects without a written result, and their actions
 
     def begin(self, requests: Sequence[ActionRequest]) -> None:
         """Carry out claimed effects, then say what is free."""
@@ -60,10 +65,22 @@ class ToDispatcher:
         """Say what is free."""
         self._call(self._submit, [])
 
+    def recorded(self, effect_ids: Iterable[str]) -> None:
+        """The results of these effects are written; called from the loop."""
+        for effect_id in effect_ids:
+            self._open.pop(effect_id, None)
+        self._submit([])
+
     def _submit(self, requests: Sequence[ActionRequest]) -> None:
         for request in requests:
+            self._open[request.effect_id] = request.action
             self._dispatcher.submit(request)
-        self._offer(Slots(self._dispatcher.free_slots(), self._dispatcher.total))
+        under_way = Counter(self._open.values())
+        free = {
+            action: min(count, self._dispatcher.concurrency(action) - under_way[action])
+            for action, count in self._dispatcher.free_slots().items()
+        }
+        self._offer(Slots(free, min(self._dispatcher.total, self._dispatcher.most - len(self._open))))
 
     def _call(self, call: Callable[[Sequence[ActionRequest]], None], requests: Sequence[ActionRequest]) -> None:
         with suppress(RuntimeError):  # the loop is closed: what is marked as sending is in doubt at the next start

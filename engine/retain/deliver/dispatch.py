@@ -72,6 +72,15 @@ class Dispatcher:
         return 0 if self._stopping else max(0, self._most - len(self._under_way) - len(self._waiting))
 
     @property
+    def most(self) -> int:
+        """How many requests can be under way at once, over all actions."""
+        return self._most
+
+    def concurrency(self, action: str) -> int:
+        """How many requests of one action can be under way at once."""
+        return self._registry.action(action).concurrency
+
+    @property
     def detached(self) -> Mapping[str, int]:
         """Attempts that did not end in time and still run, by plugin."""
         return {plugin: count for plugin, count in self._detached.items() if count}
