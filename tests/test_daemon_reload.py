@@ -1,0 +1,158 @@
+"""Reloads, starts with bad files, and signals."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from daemon_help import GREET, Shop, mail_box, running, wait_until
+
+WAITS = """
+version: 1
+policies:
+  email: {unknown: allow}
+rules:
+  later:
+    when: {event: order_completed}
+    on_change: ON_CHANGE
+    then:
+      - wait: 1h
+        id: pause
+      - log.write: {message: done}
+"""
+
+
+def test_a_reload_takes_the_new_rules(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write()
+    with running(shop) as daemon:
+        shop.rules(GREET.replace("greet:", "hello:"))
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: daemon.said(" reloaded "))
+        daemon.order(1)
+        wait_until(daemon.decided)
+        assert 'retain_runs_started_total{rule="hello"} 1.0' in daemon.ask("GET", "/metrics")[1]
+
+
+def test_a_reload_with_an_error_keeps_the_running_rules_and_says_why(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write()
+    with running(shop) as daemon:
+        shop.change("customer.email", "customer.emial")
+        answer = daemon.command("reload")
+        assert answer["ok"] is False
+        assert "shop.yaml:8:" in answer["problems"][0]
+        assert "did you mean customer.email?" in answer["problems"][0]
+        daemon.order(1)
+        wait_until(daemon.decided)
+        assert 'retain_runs_started_total{rule="greet"} 1.0' in daemon.ask("GET", "/metrics")[1]
+        status, body = daemon.ask("GET", "/readyz")
+        assert status == 200
+        assert "the last reload was refused" in body["reasons"][0]
+
+
+def test_changed_files_are_taken_once_they_are_quiet(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write(more="reload: watch\n")
+    with running(shop) as daemon:
+        shop.rules("version: 1\nrules: {broken")  # half of what is being written
+        shop.rules(GREET.replace("greet:", "hello:"))
+        wait_until(lambda: daemon.said(" reloaded "))
+        assert not daemon.said("reload_refused")
+
+
+def test_runs_that_wait_follow_an_edit_as_the_rule_says(tmp_path: Path) -> None:
+    for on_change, expected in (("move", "then[1]"), ("finish", "then[0]"), ("exit", "")):
+        shop = Shop(tmp_path / on_change)
+        shop.write(WAITS.replace("ON_CHANGE", on_change))
+        with running(shop) as daemon:
+            daemon.order(1)
+            wait_until(daemon.decided)
+            shop.change("then:\n", "then:\n      - log.write: {message: new}\n")
+            assert daemon.command("reload")["ok"]
+            daemon.stop()
+        with shop.store() as store:
+            (run,) = store.list_runs()
+        assert run.step == expected or run.ended_by == "edited", on_change
+        assert (run.ended_by == "edited") == (on_change == "exit")
+
+
+def test_a_broken_rule_is_left_out_at_a_start_and_the_others_run(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write(GREET + "  bad:\n    when: {event: order_completed}\n    then: [{log.wirte: {message: x}}]\n")
+    with running(shop) as daemon:
+        status = daemon.command("status")
+        assert (status["ready"], status["degraded"], status["rules"]) == (True, True, 1)
+        assert "rule bad is disabled" in status["reasons"][0]
+
+
+def test_a_file_that_cannot_be_read_refuses_the_first_start(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write("version: 1\nrules: {broken")
+    with running(shop, ready=False) as daemon:
+        assert daemon.process.wait(20) == 2
+        assert "rules/shop.yaml:2:" in daemon.log.read_text()
+
+
+def test_a_file_that_cannot_be_read_later_leaves_the_last_good_rules(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write()
+    with running(shop) as daemon:
+        daemon.stop()
+    shop.rules("version: 1\nrules: {broken")
+    with running(shop) as daemon:
+        status = daemon.command("status")
+        assert (status["degraded"], status["rules"]) == (True, 1)
+        assert "the last good rules are used" in status["reasons"][0]
+
+
+def test_it_does_not_listen_to_others_without_a_key(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write()
+    path = shop.folder / "retain.yaml"
+    path.write_text(path.read_text().replace("127.0.0.1", "0.0.0.0"))
+    with running(shop, ready=False) as daemon:
+        assert daemon.process.wait(20) == 2
+        assert "no write keys" in daemon.log.read_text()
+    assert not (shop.folder / "retain.db").exists()
+
+
+def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write()
+    with running(shop) as daemon:
+        twin = Shop(shop.folder)
+        path = shop.folder / "retain.yaml"
+        path.write_text(path.read_text().replace(str(shop.port), str(twin.port)))
+        with running(twin, ready=False) as second:
+            assert second.process.wait(20) == 2
+            assert f"process {daemon.pid} has the store open" in second.log.read_text()
+        assert daemon.order(1) == 200
+
+
+def test_sigterm_finishes_the_letters_that_are_under_way(tmp_path: Path) -> None:
+    with mail_box(tmp_path, delay=1.0) as box:
+        shop = Shop(tmp_path / "shop", box.port)
+        shop.write()
+        with running(shop) as daemon:
+            daemon.order(17)
+            wait_until(lambda: shop.effects("sending"))
+            assert daemon.stop() == 0
+            assert daemon.said("left_in_flight=0")
+        assert box.subjects() == ["Order 17"]
+        assert [effect.state for effect in shop.effects("done", "in_doubt", "sending")] == ["done"]
+
+
+def test_a_second_sigterm_ends_it_at_once_and_the_letter_is_in_doubt(tmp_path: Path) -> None:
+    with mail_box(tmp_path, delay=5.0) as box:
+        shop = Shop(tmp_path / "shop", box.port)
+        shop.write()
+        with running(shop) as daemon:
+            daemon.order(17)
+            wait_until(lambda: shop.effects("sending"))
+            daemon.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: daemon.said("stopping"))
+            assert daemon.stop(timeout=2) == 0
+        with running(shop) as daemon:
+            assert [effect.state for effect in shop.effects("sending", "in_doubt")] == ["in_doubt"]
+            daemon.stop()
