@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from retain.app.project import Project
 from retain.app.reading import reading
 from retain.app.status import Status, status_of
-from retain.instants import MINUTE, format_duration, format_instant, from_datetime
+from retain.instants import MINUTE, SECOND, format_duration, format_instant, from_datetime
 from retain.model import EffectState, Instant, Json
 from retain.store.rows import StoreHealth
 from retain.store.store import Store
@@ -72,7 +72,7 @@ def _machine(project: Project, now: Instant) -> Iterator[Finding]:
     if now < _SHIPPED:
         yield Finding("clock", "error", f"the machine says it is {format_instant(now)}", "set the clock")
     else:
-        yield Finding("clock", "ok", format_instant(now))
+        yield Finding("clock", "ok", format_instant(now // SECOND * SECOND))
     yield _zone_data(project)
 
 
@@ -113,7 +113,7 @@ def _backlog(store: Store, status: Status, now: Instant) -> Iterator[Finding]:
         return
     waited = max(0, now - oldest)
     late = waited > MINUTE
-    text = f"{status.counts.undecided:,} not decided, the oldest for {format_duration(waited // 1000 * 1000)}"
+    text = f"{status.counts.undecided:,} not decided, the oldest for {format_duration(waited // SECOND * SECOND)}"
     cure = "" if not late else "retain run" if status.writer is None else "look at the daemon's log"
     yield Finding("events", "warning" if late else "ok", text, cure)
 

@@ -197,7 +197,9 @@ def plugin_article(registry: Registry, name: str) -> Article:
         parts.append(_fields_part(f"Its section in retain.yaml, plugins.{name}", config))
     broken = registry.broken.get(name, "")
     facts = (("disabled", broken),) if broken else ()
-    return Article(kind="plugin", name=name, summary="a plugin", facts=facts, parts=tuple(p for p in parts if p.rows))
+    return Article(
+        kind="plugin", name=name, summary="an installed plugin", facts=facts, parts=tuple(p for p in parts if p.rows)
+    )
 
 
 def markdown_table(header: Row, rows: Iterable[Row]) -> list[str]:

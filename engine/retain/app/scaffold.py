@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from string import Template
 
@@ -20,6 +22,7 @@ from retain.resources import resource
 
 DEFAULT_PACKS = ("abandoned-cart",)
 POLICIES = "policies"
+LINK_KEY = "unsubscribe.secret"
 _TEMPLATE = re.compile(r"\btemplate:\s*([\w-]+)")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _SCHEMA_LINE = "# yaml-language-server: $schema=../schemas/rules.schema.json\n"
@@ -31,7 +34,7 @@ class Pack:
 
     name: str
     rules: tuple[str, ...]
-    description: str  # of its first rule
+    description: str  # the top of its file or its first rule, whichever says more
     files: Mapping[str, Path]  # by path in the project
 
 
@@ -64,9 +67,12 @@ def make_project(directory: Path, names: Sequence[str] = ()) -> list[str]:
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+        secret = directory / LINK_KEY
+        secret.touch(mode=0o600)
+        secret.write_text(f"{secrets.token_hex(32)}\n", encoding="ascii")
     except OSError as error:
         raise RetainError(f"cannot be written: {error.strerror}", where=str(error.filename or directory)) from error
-    return sorted(files)
+    return sorted([*files, LINK_KEY])
 
 
 def _pack(folder: Path, path: Path) -> Pack:
@@ -76,15 +82,23 @@ def _pack(folder: Path, path: Path) -> Pack:
     entries = rules.entries if isinstance(rules, MapNode) else {}
     first = next(iter(entries.values()), None)
     told = first.get("description") if isinstance(first, MapNode) else None
+    description = str(told.value) if isinstance(told, Scalar) else ""
     found = {f"rules/{path.name}": path, f"tests/{path.name}": folder / "tests" / path.name}
     for template in sorted(set(_TEMPLATE.findall(text))):
         found |= {f"templates/{file.name}": file for file in sorted((folder / "templates").glob(f"{template}.*"))}
     return Pack(
         name=path.stem,
         rules=tuple(entries),
-        description=str(told.value) if isinstance(told, Scalar) else "",
+        description=max(_first_sentence(text), description, key=len),
         files=found,
     )
+
+
+def _first_sentence(text: str) -> str:
+    """What the comment at the top of a file says first."""
+    lines = takewhile(lambda line: line.startswith("#"), text.splitlines())
+    told = " ".join(line.lstrip("# ") for line in lines)
+    return re.split(r"(?<=[.:]) ", told)[0].rstrip(":") if told else ""
 
 
 def _files(name: str, chosen: Iterable[Pack]) -> dict[str, str]:
@@ -116,6 +130,7 @@ retain.db*
 retain.sock
 .retain/
 *.rejects.jsonl
+*.secret
 .env
 """
 
@@ -133,18 +148,18 @@ http:
 # Nobody but these gets a message while you try things out. Take this out to go live.
 only_to: [example.com, example.test]
 
-# public:                        # the unsubscribe page, which marketing mail needs
-#   listen: 127.0.0.1:8788
-#   url: https://news.example.com
+public:                          # the unsubscribe page, which marketing mail needs
+  listen: 127.0.0.1:8788
+  url: http://127.0.0.1:8788     # to go live: how your customers reach it, with https
 
 plugins:
   email:
     host: localhost              # a mail catcher, until you name your mail server
     port: 1025
     from: Shop <shop@example.com>
+    unsubscribe_secrets: ["file:unsubscribe.secret"]
     # username: shop
     # password: "env:SMTP_PASSWORD"
-    # unsubscribe_secrets: ["env:UNSUBSCRIBE_SECRET"]
 """
 
 _CUSTOMER = """\
@@ -204,6 +219,7 @@ With the daemon running, send an event as any Segment client library does, and l
 | `templates/` | what the messages say |
 | `tests/` | what each rule must do, as a story on a virtual clock |
 | `schemas/` | the fields of your customers and events |
+| `unsubscribe.secret` | what unsubscribe links are signed with; keep it, or the links in sent mail stop working |
 | `retain.db` | everything that happened; the engine makes it |
 
 ## Before going live
@@ -211,7 +227,7 @@ With the daemon running, send an event as any Segment client library does, and l
 1. `retain import FILE` takes in your history; it starts nothing.
 2. `retain consents import FILE` takes in who agreed to what: without it, marketing mail is refused.
 3. `retain simulate` runs the rules over that history, and says whom they touch.
-4. In `retain.yaml`: name your mail server, give `public.url` and `unsubscribe_secrets`, take out `only_to`.
+4. In `retain.yaml`: name your mail server, give `public.url` its https address, take out `only_to`.
 5. `retain doctor` finds what is still missing.
 
 While it runs: `retain pause --all` stops every rule at once, `retain resume --all` lets them go on.

@@ -70,11 +70,11 @@ def _live(directory: Path, *, once: bool) -> None:
     with _catcher() as (smtp_port, caught):
         http, _ = make_live_project(directory, smtp_port)
         with _daemon(directory, http):
-            _send(http, _call("identify", "ann", traits=_ANN), _call("track", "ann", event="Signed Up"))
-            say("sent    Ann, who agreed to marketing, signs up           ", ("POST /v1/batch", QUIET))
+            _send(http, _call("identify", "ann", traits=_ann()), _call("track", "ann", event="Signed Up"))
+            say("sent    Ann, who agreed to marketing, signs up where it is noon  ", ("POST /v1/batch", QUIET))
             _send(http, _call("identify", "bob", traits={"first_name": "Bob"}))
             _send(http, _call("track", "bob", event="Product Added", properties={"cart_id": "c-7"}))
-            say("sent    Bob, who has no address, fills a cart            ", ("POST /v1/batch", QUIET))
+            say("sent    Bob, who has no address, fills a cart                    ", ("POST /v1/batch", QUIET))
             _show_mail(_first(caught))
             click.echo()
             _explain(directory, "abandoned-cart", "bob")
@@ -84,7 +84,11 @@ def _live(directory: Path, *, once: bool) -> None:
                 _wait()
 
 
-_ANN = {"first_name": "Ann", "email": "ann@example.test", "consent": {"marketing": True}}
+def _ann() -> dict[str, Any]:
+    """Somebody who agreed, and lives where it is about noon: the policy's quiet hours would hold the letter at night."""
+    west = time.gmtime().tm_hour - 12
+    zone = f"Etc/GMT{west:+d}" if west else "UTC"
+    return {"first_name": "Ann", "email": "ann@example.test", "timezone": zone, "consent": {"marketing": True}}
 
 
 def _call(kind: str, user: str, **fields: Any) -> dict[str, Any]:

@@ -32,7 +32,8 @@ def command(as_json: bool) -> None:
             table.add_row(Text(*MARKS[finding.level]), finding.subject, text)
         show(table)
         looks = sum(finding.level == "warning" for finding in findings)
-        if bad or looks:
-            say(f"\n{counted(bad, 'thing is bad', 'things are bad')}, {counted(looks, 'deserves', 'deserve')} a look")
+        told = [counted(bad, "thing is bad", "things are bad")] if bad else []
+        told += [f"{counted(looks, 'deserves', 'deserve')} a look"] if looks else []
+        say("\n", ", ".join(told) or "all is well")
     if bad:
         leave(1)

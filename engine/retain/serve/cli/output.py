@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -80,7 +80,15 @@ def as_yaml(value: Mapping[str, Json], depth: int = 0) -> Iterator[str]:
 
 def say(*parts: str | Text | tuple[str, str]) -> None:
     """One line; a pair is a text with its style."""
-    console().print(Text.assemble(*parts), soft_wrap=not _is_narrow())
+    emit(Text.assemble(*parts))
+
+
+def emit(what: RenderableType) -> None:
+    """Print something without the blanks at the ends of its lines."""
+    out = console()
+    with out.capture() as captured:
+        out.print(what)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def title(text: str, note: str = "") -> None:
@@ -119,11 +127,8 @@ def columns(*names: str, right: Iterable[str] = (), fold: Iterable[str] = (), ga
 
 
 def show(table: Table, *, indent: int = 0) -> None:
-    """Print a table, without the blanks at the ends of its lines."""
-    out = console()
-    with out.capture() as captured:
-        out.print(Padding(table, (0, 0, 0, indent)) if indent else table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    """Print a table."""
+    emit(Padding(table, (0, 0, 0, indent)) if indent else table)
 
 
 def pairs(entries: Iterable[tuple[str, str | Text]], *, indent: int = 0) -> None:
@@ -186,7 +191,3 @@ def _harmless(text: str) -> str:
     start = next((char for char in text if not char.isspace() and char.isprintable()), "")
     dangerous = start in _FORMULA or text[:1] in _FORMULA
     return f"'{text}" if text and dangerous else text
-
-
-def _is_narrow() -> bool:
-    return sys.stdout.isatty() or bool(os.environ.get("COLUMNS"))

@@ -60,6 +60,8 @@ def command(as_json: bool) -> None:
         say(("reload refused  ", BAD), f"at {reload['at']}; the rules of before stay in force")
         for problem in reload["problems"][:5]:
             say(f"  {problem.splitlines()[0]}")
+    if status.pauses or status.only_to or status.troubles or status.disabled or status.broken_plugins:
+        click.echo()
     _show_alarms(status)
     hint(*_next(status, answers=answers))
 

@@ -1,0 +1,143 @@
+"""The command line as a whole: its help, its table of commands, its exit codes, its errors."""
+
+from __future__ import annotations
+
+import importlib
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from cli_help import bare, here, retain, too_wide
+from retain.serve.cli.main import COMMANDS, cli, find_project
+
+GREET = """\
+version: 1
+rules:
+  greet:
+    when: {event: signed_up}
+    then:
+      - log.write: {message: hello}
+"""
+
+
+def test_help_is_there_in_under_0_3_seconds_of_cpu() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "retain", "--help"], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
+
+
+def test_help_loads_no_command_and_nothing_heavy() -> None:
+    code = (
+        "import sys; from retain.serve.cli.main import run; run(['--help']);"
+        "print([m for m in sys.modules if m.startswith(('rich', 'sqlalchemy', 'retain.app', 'jsonschema'))])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_fits_80_columns_and_names_every_command() -> None:
+    answer = here("--help")
+    assert too_wide(answer.out) == []
+    assert [name for name in COMMANDS if f"  {name} " not in answer.out] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_every_command_is_there(name: str) -> None:
+    answer = here(name, "--help")
+    assert answer.code == 0
+    assert answer.out.startswith(f"Usage: retain {name}")
+
+
+@pytest.mark.parametrize(("name", "entry"), COMMANDS.items())
+def test_every_line_of_the_table_names_a_command(name: str, entry: tuple[str, str]) -> None:
+    module, _, attribute = entry[0].partition(":")
+    command = getattr(importlib.import_module(f"retain.serve.cli.{module}"), attribute or "command")
+    assert isinstance(command, click.Command)
+    assert command.name == name
+
+
+def leaves(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
+    """A command's own commands at all depths, or itself."""
+    if isinstance(command, click.Group):
+        return [leaf for name, inner in command.commands.items() for leaf in leaves(inner, f"{path} {name}")]
+    return [(path, command)]
+
+
+def all_commands() -> list[tuple[str, click.Command]]:
+    """Every command that can be called."""
+    context = click.Context(cli)
+    return [leaf for name in COMMANDS for leaf in leaves(cli.get_command(context, name), name)]
+
+
+ONLY_DO = {"run", "demo"}  # everything else answers
+
+
+def test_every_command_that_answers_can_answer_in_json() -> None:
+    without = [path for path, one in all_commands() if "--json" not in [opt for p in one.params for opt in p.opts]]
+    assert set(without) == ONLY_DO
+
+
+def test_every_command_takes_the_project_after_its_name() -> None:
+    assert [path for path, one in all_commands() if "-C" not in [opt for p in one.params for opt in p.opts]] == []
+
+
+def test_every_option_says_what_it_does() -> None:
+    silent = [
+        f"{path} {one.name}"
+        for path, command in all_commands()
+        for one in command.params
+        if isinstance(one, click.Option) and not one.help and not isinstance(one.type, click.Choice)
+    ]
+    assert silent == []
+
+
+def test_an_unknown_command_is_refused_with_the_nearest_name() -> None:
+    answer = here("chek")
+    assert (answer.code, answer.err) == (2, "error: no command is called 'chek'\n  help: did you mean check?\n")
+
+
+def test_an_unknown_option_could_not_run() -> None:
+    assert here("check", "--fromat", "json").code == 2
+
+
+def test_errors_are_told_on_stderr_without_a_traceback(tmp_path: Path) -> None:
+    answer = retain("status", cwd=tmp_path)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert "there is no retain.yaml" in answer.err
+    assert "retain init" in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_the_project_is_the_nearest_one_upwards(tmp_path: Path) -> None:
+    project = bare(tmp_path / "p", GREET)
+    inner = project / "rules" / "deep"
+    inner.mkdir()
+    assert find_project(inner) == project
+    assert find_project(tmp_path) == tmp_path
+
+
+def test_the_project_may_be_named_before_or_after_the_command(tmp_path: Path) -> None:
+    project = bare(tmp_path / "p", GREET)
+    assert here("-C", project, "rules", "list").out == here("rules", "list", "-C", project).out != ""
+
+
+def test_colours_are_not_written_into_a_pipe(tmp_path: Path) -> None:
+    project = bare(tmp_path / "p", GREET.replace("signed_up", "signed_upp"))
+    assert "\x1b" not in retain("check", project, env={"NO_COLOR": ""}).out
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = f"{sys.executable} -m retain schema | head -1"
+    answer = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert answer.stderr == ""
+    assert answer.stdout == "{\n"
+
+
+def test_the_version_is_told() -> None:
+    assert here("--version").out.startswith("retain ")
