@@ -73,7 +73,7 @@ class Token(NamedTuple):
     word: str
 
 
-def fail(source: Source, code: str, message: str, start: int, end: int, cure: str = "") -> NoReturn:  # noqa: PLR0917
+def fail(source: Source, code: str, message: str, start: int, end: int, cure: str = "") -> NoReturn:
     """Give up on a text at the characters [start, end)."""
     raise ConditionError(source.problem(code, message, start, max(end, start + 1), cure))
 
