@@ -5,15 +5,18 @@ from __future__ import annotations
 from retain.decide.derive import derive_from_run, set_fields
 from retain.decide.facts import HELD_UNTIL, CustomerFacts, Facts, Moment
 from retain.decide.failures import fail_step
-from retain.decide.release import release
+from retain.decide.release import address_of, release
 from retain.decide.runs import end_run, log
 from retain.decide.scopes import run_scope
 from retain.decide.steps import step_index
 from retain.decide.store_view import DecisionView
 from retain.errors import MissingInputError, RetainError
+from retain.instants import HOUR
 from retain.language.rules import ActionStep, Rule
 from retain.model import Effect, EffectState, Json, Run, RunState
 from retain.registry import Action, EffectResult
+
+_REFUSING_DOMAINS = 3  # within an hour, before the channel is paused
 
 
 def act(
@@ -151,6 +154,16 @@ def mark_sent(facts: Facts, effect: Effect, run: Run, customer: CustomerFacts, m
     facts.save_effect(effect)
 
 
+def unclaim(effect: Effect, customer: CustomerFacts) -> None:
+    """Give back the cap's slot of an attempt that did not get through, so that it does not stand in its own way."""
+    if effect.sent_at is None:
+        return
+    sent = (effect.sent_at, effect.channel, effect.arm)
+    if sent in customer.sends:
+        customer.sends.remove(sent)
+    effect.sent_at = None
+
+
 def refuse(
     facts: Facts, effect: Effect, run: Run, step: ActionStep, after: str, what: str, reason: str, moment: Moment
 ) -> str | None:
@@ -186,13 +199,14 @@ def settle(
         effect.due_at = result.retry_at
         effect.reason = result.reason
         effect.first_failed_at = effect.first_failed_at or moment.at
+        unclaim(effect, customer)
         facts.save_effect(effect)
         facts.wakes.append((effect.due_at, "effect", effect.id))
         log(facts, run, moment, "effect", "retry", effect.step, why=result.reason)
         return None
     run.context.pop("acting", None)
     if result.status == "in_doubt":
-        return _in_doubt(facts, effect, run, step, after, result, moment)
+        return _in_doubt(facts, effect, run, customer, step, after, result, moment)
     if result.status in ("dead", "retry"):
         return fail_step(facts, run, step, after, result.reason or "failed", moment, effect)
     if effect.state is not EffectState.SHADOW:
@@ -207,7 +221,14 @@ def settle(
 
 
 def _in_doubt(
-    facts: Facts, effect: Effect, run: Run, step: ActionStep, after: str, result: EffectResult, moment: Moment
+    facts: Facts,
+    effect: Effect,
+    run: Run,
+    customer: CustomerFacts,
+    step: ActionStep,
+    after: str,
+    result: EffectResult,
+    moment: Moment,
 ) -> str | None:
     policy = facts.plan.registry.actions[effect.action].in_doubt
     effect.reason = result.reason or "no answer"
@@ -216,7 +237,9 @@ def _in_doubt(
         effect.state = EffectState.PENDING
         effect.due_at = moment.at
         run.context["acting"] = effect.id
+        unclaim(effect, customer)
         facts.save_effect(effect)
+        facts.wakes.append((effect.due_at, "effect", effect.id))
         return None
     effect.state = EffectState.IN_DOUBT
     facts.save_effect(effect)
@@ -234,8 +257,22 @@ def _side_effects(facts: Facts, effect: Effect, customer: CustomerFacts, result:
         given = result.suppress
         facts.changes.suppressions.append((given.channel, given.address.casefold(), given.reason, moment.at))
         facts.suppress(given.channel, given.address.casefold())
-    if result.pause_channel and effect.channel:
+    if result.pause_channel and effect.channel and _is_general(facts, effect, customer, result, moment):
         facts.changes.channel_pauses.append((effect.channel, result.pause_channel, moment.at))
+
+
+def _is_general(facts: Facts, effect: Effect, customer: CustomerFacts, result: EffectResult, moment: Moment) -> bool:
+    """Whether a refusal of the sender concerns the whole channel: our own server says so, or several domains do.
+
+    One hostile domain must not be able to stop everybody's mail.
+    """
+    if result.status == "retry":
+        return True
+    address = str(address_of(facts, effect, customer, effect.channel) or "")
+    refusals = facts.refusing.setdefault(effect.channel, {})
+    refusals[address.rpartition("@")[2].casefold()] = moment.at
+    recent = [domain for domain, at in refusals.items() if at > moment.at - HOUR]
+    return len(recent) >= _REFUSING_DOMAINS
 
 
 def _stand_in(effect: Effect, action: Action) -> EffectResult:

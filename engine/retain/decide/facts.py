@@ -36,6 +36,8 @@ BeforeEffect: TypeAlias = Callable[[Effect, Fields, Instant], Veto | None]
 
 HELD_UNTIL: Instant = 1 << 52  # due_at of an effect that waits for a person to resume something
 
+_DERIVED = 1 << 60
+
 OUTCOMES = tuple(Outcome)
 OUTCOME_NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 
@@ -93,9 +95,18 @@ class CustomerFacts:
     history: History = field(default_factory=History)
     runs: dict[str, Run] = field(default_factory=dict)
     consents: dict[str, bool] = field(default_factory=dict)
+    answered_at: dict[str, Instant] = field(default_factory=dict)  # when each of these answers was given
     sends: list[tuple[Instant, str, Arm]] = field(default_factory=list)  # (sent_at, channel, arm)
     metrics: dict[str, Json] = field(default_factory=dict)
     metrics_at: Instant = -1
+
+    def answer(self, purpose: str, granted: bool, at: Instant) -> None:
+        """Note an answer about one purpose: the newest counts, of equal ones the withdrawal."""
+        before = self.answered_at.get(purpose)
+        if before is not None and (at < before or (at == before and granted)):
+            return
+        self.consents[purpose] = granted
+        self.answered_at[purpose] = at
 
     def live_runs(self) -> list[Run]:
         """Runs that hold their key or still look for their goal, oldest first."""
@@ -106,7 +117,9 @@ class CustomerFacts:
 
 
 def _age(run: Run) -> tuple[Instant, int, str]:
-    return run.started_at, run.started_seq, run.id
+    # Derived events count down from -1 until the store numbers them, behind all that are accepted.
+    seq = run.started_seq if run.started_seq >= 0 else _DERIVED - run.started_seq
+    return run.started_at, seq, run.id
 
 
 @dataclass(slots=True)
@@ -139,6 +152,7 @@ class Facts:
     paused: dict[tuple[str, str], str] = field(default_factory=dict)  # (scope, name) -> reason
     watch_positions: Mapping[str, int] = field(default_factory=dict)  # backfills that are not done
     suppressed: dict[str, set[str]] = field(default_factory=dict)  # channel -> addresses
+    refusing: dict[str, dict[str, Instant]] = field(default_factory=dict)  # channel -> domain -> when it refused us
     only_to: Callable[[str, str], bool] | None = None  # (channel, address) -> may be written to
     respond: Respond | None = None  # answers every effect at once, in `simulate` and tests; None = the outbox
     before_effect: BeforeEffect | None = None

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.scopes import run_scope
-from retain.errors import DecisionError, NotFoundError
+from retain.errors import DecisionError, NeedsError, NotFoundError
+from retain.language.condition import needs_of
 from retain.language.environment import Environment
 from retain.language.expressions import read_value
 from retain.language.interpreter import evaluate
@@ -85,6 +86,7 @@ class DecisionView:
 
         Raises:
             DecisionError: the text is wrong.
+            NeedsError: it reads events that no rule of the plan reads, which are therefore not in memory.
         """
         plan = self.facts.plan
         env = Environment(
@@ -97,6 +99,13 @@ class DecisionView:
         node, problems = read_value(TextSource(expression), env)
         if node is None:
             raise DecisionError(problems[0].message, where=expression, cure=problems[0].help)
+        unknown = set(needs_of(node).events) - set(plan.needs.events)
+        if unknown:
+            raise NeedsError(
+                f"events {', '.join(sorted(unknown))} were not loaded for {expression!r}",
+                where=self._step,
+                cure="let the rule compute the value and hand it to the action as an input",
+            )
         return evaluate(node, run_scope(self._customer, self._run, self._moment))
 
     def add_business_time(self, calendar: str, start: Instant, duration: Millis) -> Instant:

@@ -41,7 +41,9 @@ class Pipeline:
         self.store = store
         self.options = options or Options()
         self._one_by_one = 0
+        self._refusing: dict[str, dict[str, Instant]] = {}
         self._now = now
+        self._reached = now  # on a virtual clock nothing is decided at an earlier instant any more
         self._counted_from: dict[str, Instant] = {}  # rules whose breaker a person has reset
         self.use(plan, now)
 
@@ -85,7 +87,9 @@ class Pipeline:
         report = self._try(agenda, until) if agenda.heap else StepReport()
         if not report.more and not swept and self.sweeps.begin(horizon, self):
             report = replace(report, timers=report.timers + 1, more=True)
-        return replace(report, timers=report.timers + swept, more=report.more or bool(swept) or horizon < until)
+        more = report.more or bool(swept) or horizon < until
+        self._reached = self._reached if more else until
+        return replace(report, timers=report.timers + swept, more=more)
 
     def settle(self, until: Instant) -> None:
         """Follow the runs that wait to their end, up to an instant; time starts nothing new meanwhile."""
@@ -142,7 +146,7 @@ class Pipeline:
                 watermark = key[2]
                 decided += 1
             else:
-                timers += _decide_timer(facts, agenda, key, key[0] if self.options.virtual else max(key[0], until))
+                timers += _decide_timer(facts, agenda, key, max(key[0], self._reached if self.options.virtual else until))
             if facts.wakes:
                 agenda.wake(facts.wakes)
                 facts.wakes.clear()
@@ -186,6 +190,7 @@ class Pipeline:
             records=self._records,
             breakers=self._breakers,
             paused=dict(self._paused),
+            refusing=self._refusing,
             watch_positions=self.sweeps.positions,
             respond=self.options.respond,
             only_to=self.options.only_to,
