@@ -64,4 +64,4 @@ def to_datetime(at: Instant, zone: tzinfo = UTC) -> datetime:
 def format_instant(at: Instant, zone: tzinfo = UTC) -> str:
     """ISO 8601 with offset (`Z` for UTC), with milliseconds only where there are any."""
     text = to_datetime(at, zone).isoformat(timespec="milliseconds" if at % SECOND else "seconds")
-    return text.replace("+00:00", "Z") if zone is UTC else text
+    return text.replace("+00:00", "Z") if str(zone) == "UTC" else text

@@ -112,14 +112,14 @@ def _show_mail(raw: bytes) -> None:
     assert isinstance(message, EmailMessage)
     say("mail    delivered over SMTP:")
     for name in ("From", "To", "Subject", "List-Unsubscribe"):
-        say((f"          {name}: ", QUIET), _short(str(message[name])))
+        say((f"        {name}: ", QUIET), _short(str(message[name]), 69 - len(name)))
     body = message.get_body(("plain",))
     for line in body.get_content().strip().splitlines() if body is not None else ():
-        say(f"          {line}")
+        say(f"        {_short(line, 71)}")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}…"
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _explain(directory: Path, rule: str, customer: str) -> None:
