@@ -35,7 +35,7 @@ class BacklogMethods:
     def backlog(self, now: Instant) -> Backlog:
         """What waits now."""
         with self._db.read() as session:
-            states = dict(session.rows(_OPEN))
+            states: dict[str, int] = dict(session.rows(_OPEN))
             due = session.row(_PENDING, (now,)) or (0, None)
             undecided = session.row(_UNDECIDED, (counter(session, "watermark"),)) or (0,)
             failed = session.row("SELECT count(*) FROM failed_events") or (0,)
