@@ -237,11 +237,10 @@ class Veto:
 class CheckContext:
     """What a plugin's own check of the rules may look at."""
 
-    config: Fields
+    config: Fields  # the plugin's section of retain.yaml, its secrets hidden
     project_dir: str
     uses: Sequence[ActionUse]  # every step of the rules that uses an action of this plugin
-    customer_fields: Mapping[str, JsonSchema]
-    event_fields: Mapping[str, Mapping[str, JsonSchema]]
+    purposes: Mapping[str, str]  # channel -> the consent that its policy asks for; "" where it asks for none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

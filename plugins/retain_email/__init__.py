@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from retain.hookspecs import hookimpl
 from retain.model import Json
-from retain.registry import Action, Channel, EventType, JsonSchema, Page
+from retain.registry import Action, Channel, Check, EventType, JsonSchema, Page
+from retain_email.checks import check_unsubscribe
 from retain_email.sending import SEND
 from retain_email.settings import PAGE_PATH, SCHEMA
 from retain_email.unsubscribe import page
@@ -46,6 +47,12 @@ def register_event_types() -> Iterable[EventType]:
             schema={"type": "object", "properties": {"channel": _TEXT, "purpose": _TEXT}, "required": ["purpose"]},
         ),
     ]
+
+
+@hookimpl
+def register_checks() -> Iterable[Check]:
+    """That people can unsubscribe from what they are sent."""
+    return [check_unsubscribe]
 
 
 @hookimpl

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from retain.config import Config, load_config
 from retain.config_checks import check_plugin_sections
 from retain.deliver.loading import LoadedPlugins, load_plugins
@@ -18,8 +20,9 @@ from retain.language.rules import RuleSet
 from retain.language.schema import load_schema
 from retain.language.types import Schema
 from retain.model import Fields, Problem
-from retain.registry import Registry
+from retain.registry import CheckContext, Registry
 
+log = structlog.get_logger("retain.project")
 RULES, TEMPLATES, SCHEMAS, TESTS = "rules", "templates", "schemas", "tests"
 
 
@@ -90,6 +93,7 @@ def read_project(directory: Path, config: Config, loaded: LoadedPlugins, files: 
     templates = read_templates(template_files(directory), registry.filters)
     ruleset, found = load_rules(list(files.items()), schema, registry, templates=templates)
     problems = [*problems, *found, *check_plugin_sections(config, registry.config_schemas)]
+    problems += plugin_problems(directory, config, registry, ruleset)
     return Project(
         dir=directory,
         config=config,
@@ -100,6 +104,30 @@ def read_project(directory: Path, config: Config, loaded: LoadedPlugins, files: 
         files=tuple(files),
         problems=tuple(sorted(problems, key=_by_place)),
     )
+
+
+def plugin_problems(directory: Path, config: Config, registry: Registry, ruleset: RuleSet) -> list[Problem]:
+    """What the plugins' own checks find; a check that raises is logged and finds nothing."""
+    uses = [use for rule in ruleset.rules.values() for use in rule.uses]
+    purposes = {channel: policy.consent for channel, policy in ruleset.policies.items()}
+    problems: list[Problem] = []
+    for plugin, checks in sorted(registry.checks.items()):
+        declared = registry.config_schemas.get(plugin, {}).get("properties", {})
+        section = {**config.plugins.get(plugin, {})}
+        if "public_url" in declared and config.public.url:
+            section.setdefault("public_url", config.public.url)
+        context = CheckContext(
+            config=section,
+            project_dir=str(directory),
+            uses=[use for use in uses if registry.actions[use.action].plugin == plugin],
+            purposes=purposes,
+        )
+        for check in checks:
+            try:
+                problems += check(context)
+            except Exception:  # an edge: a plugin's fault must not keep the rules from being checked
+                log.exception("plugin_check_failed", plugin=plugin)
+    return problems
 
 
 def rule_files(directory: Path) -> dict[str, str]:

@@ -16,6 +16,14 @@ NAME_CODES: Mapping[str, Code] = table(
         "policies: {email: {consent: marketing, unknown: refuse}}",
     ),
     Code(
+        "E132",
+        "marketing mail without an unsubscribe page",
+        "Whoever agreed to letters must be able to withdraw with one click. That needs an address under which people "
+        "reach the daemon's public pages, and a secret that signs the links.",
+        "email.send under a policy with consent: marketing, and no public: in retain.yaml",
+        "public: {url: https://news.example.com} and plugins: {email: {unsubscribe_secrets: [env:UNSUBSCRIBE_SECRET]}}",
+    ),
+    Code(
         "E401",
         "unknown team",
         "The step names a team that no rule file defines.",
