@@ -42,6 +42,7 @@ def retain(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, st
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
 

@@ -53,7 +53,8 @@ WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "how a run ended": (
         ("goal", "the customer did what the rule was for"),
-        ("stop", "a stop step without a reason"),
+        ("done", "its steps are done"),
+        ("stop", "a stop step; its reason is in the decisions of the run"),
         ("restart", "the key started anew (mode: restart)"),
         ("merged", "two customers became one, and only one run may live"),
         ("failed", "a dead letter was dropped"),

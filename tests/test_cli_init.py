@@ -1,0 +1,69 @@
+"""`retain init`: a project that is ready to run."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from cli_help import here, project, retain, too_wide
+from retain.app.project import defaults_of, open_project
+from retain.app.scaffold import packs
+from retain.testing.rule_tests import run_rule_tests
+
+
+@pytest.mark.parametrize("pack", packs())
+def test_a_project_with_a_pack_has_no_problems_and_its_tests_pass(tmp_path: Path, pack: str) -> None:
+    found = open_project(project(tmp_path / "p", pack))
+    assert [problem.render() for problem in found.problems] == []
+    report = run_rule_tests(found.ruleset, found.schema, found.registry, defaults=defaults_of(found.config))
+    assert report.results
+    assert [result.failures for result in report.failed] == []
+
+
+def test_a_new_project_holds_everything_and_says_what_to_do_next(tmp_path: Path) -> None:
+    answer = retain("init", "shop", "--pack", "onboarding", cwd=tmp_path)
+    assert answer.code == 0
+    assert {"retain.yaml", "README.md", ".gitignore", "rules", "templates", "schemas", "tests"} <= {
+        path.name for path in (tmp_path / "shop").iterdir()
+    }
+    assert "next  cd shop" in answer.out
+    assert "onboarding.yaml" in (tmp_path / "shop" / "README.md").read_text()
+
+
+def test_all_packs_go_together(tmp_path: Path) -> None:
+    arguments = [part for pack in packs() for part in ("--pack", pack)]
+    assert here("init", tmp_path / "all", *arguments).code == 0
+    assert here("check", tmp_path / "all", "--strict").code == 0
+
+
+def test_only_its_owner_can_read_the_key_of_the_unsubscribe_links(tmp_path: Path) -> None:
+    secret = project(tmp_path / "p") / "unsubscribe.secret"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert len(secret.read_text()) > 32
+    assert "*.secret" in (tmp_path / "p" / ".gitignore").read_text()
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    answer = here("init", tmp_path)
+    assert answer.code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_unknown_pack_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    answer = here("init", tmp_path / "p", "--pack", "loyalty-tier")
+    assert answer.code == 2
+    assert "did you mean loyalty-tiers?" in answer.err
+    assert not (tmp_path / "p").exists()
+
+
+def test_the_list_of_packs_fits_80_columns() -> None:
+    answer = here("init", "--list")
+    assert too_wide(answer.out) == []
+    assert [pack for pack in packs() if pack not in answer.out] == []
+
+
+def test_a_pack_says_what_it_does() -> None:
+    assert [pack.name for pack in packs().values() if len(pack.description) < 25] == []

@@ -1,0 +1,253 @@
+"""`retain simulate` and `retain import`: past events, from files and from the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from cli_help import bare, events_file, here, identify, project, retain, too_wide, track
+from retain.resources import resource
+
+RULES = """\
+version: 1
+rules:
+  greet:
+    when: {event: signed_up}
+    if:
+      - customer.email is present
+    exit_when:
+      - {event: signed_out}
+    then:
+      - wait: 1h
+      - log.write: {message: "hello {{ customer.email }}"}
+  count:
+    when: {event: order_completed}
+    if:
+      - count(order_completed) >= 2
+    then:
+      - log.write: {message: again}
+"""
+CALLS = [
+    identify("1", "2026-01-01T10:00:00Z", 1, email="a@example.com"),
+    track("1", "Signed Up", "2026-01-01T10:00:01Z", 2),
+    track("2", "Signed Up", "2026-01-01T10:30:00Z", 3),
+    track("1", "Order Completed", "2026-01-02T10:00:00Z", 4, order_id="o1"),
+    track("1", "Order Completed", "2026-01-03T10:00:00Z", 5, order_id="o2"),
+]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project with two rules."""
+    return bare(tmp_path / "shop", RULES)
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    """Five calls of two customers."""
+    return events_file(tmp_path / "events.jsonl", CALLS)
+
+
+def test_json_has_exactly_the_promised_keys(shop: Path, events: Path) -> None:
+    answer = here("-C", shop, "simulate", "--events", events, "--json")
+    assert answer.code == 0
+    seconds = answer.json["seconds"]
+    assert isinstance(seconds, float)
+    assert answer.json == {
+        "events": 5,
+        "customers": 2,
+        "from": "2026-01-01T10:00:00Z",
+        "to": "2026-01-03T10:00:00Z",
+        "seconds": seconds,
+        "rules": {
+            "count": {"started": 1, "refused": {"if": 1}, "effects": {"log.write": 1}, "ended": {"done": 1}},
+            "greet": {"started": 1, "refused": {"if": 1}, "effects": {"log.write": 1}, "ended": {"done": 1}},
+        },
+    }
+
+
+def test_every_effect_is_a_line_with_the_user_id_that_its_events_came_with(
+    shop: Path, events: Path, tmp_path: Path
+) -> None:
+    here("-C", shop, "simulate", "--events", events, "--effects", tmp_path / "out.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line.pop("run") != "" for line in lines] == [True, True]
+    assert lines == [
+        {
+            "at": "2026-01-01T11:00:01Z",
+            "rule": "greet",
+            "customer": "1",
+            "step": "then[1]",
+            "action": "log.write",
+            "inputs": {"message": "hello a@example.com"},
+        },
+        {
+            "at": "2026-01-03T10:00:00Z",
+            "rule": "count",
+            "customer": "1",
+            "step": "then[0]",
+            "action": "log.write",
+            "inputs": {"message": "again"},
+        },
+    ]
+
+
+def test_files_may_be_named_in_any_way(shop: Path, tmp_path: Path) -> None:
+    first, second = events_file(tmp_path / "a.jsonl", CALLS[:3]), events_file(tmp_path / "b.jsonl", CALLS[3:])
+    told = [
+        here("-C", shop, "simulate", "--json", *arguments).json["events"]
+        for arguments in (["--events", first, "--events", second], ["--events", first, second], [second, first])
+    ]
+    assert told == [5, 5, 5]
+
+
+def test_what_came_before_from_is_known_but_starts_nothing(shop: Path, events: Path) -> None:
+    answer = here("-C", shop, "simulate", "--events", events, "--from", "2026-01-03", "--json")
+    assert answer.json["rules"]["greet"]["started"] == 0
+    assert answer.json["rules"]["count"]["started"] == 1
+
+
+def test_the_clock_stops_at_to(shop: Path, events: Path) -> None:
+    answer = here("-C", shop, "simulate", "--events", events, "--to", "2026-01-01 10:45", "--json")
+    assert answer.json["events"] == 3
+    assert answer.json["rules"]["greet"]["effects"] == {}
+
+
+def test_one_rule_alone_can_be_simulated(shop: Path, events: Path) -> None:
+    answer = here("-C", shop, "simulate", "--events", events, "--rule", "count", "--json")
+    assert answer.json["rules"].keys() == {"count"}
+    assert "did you mean count?" in here("-C", shop, "simulate", "--events", events, "--rule", "cuont").err
+
+
+def test_rules_with_errors_are_not_simulated(shop: Path, events: Path) -> None:
+    (shop / "rules" / "rules.yaml").write_text(RULES.replace("customer.email is", "customer.emial is"))
+    answer = here("-C", shop, "simulate", "--events", events)
+    assert answer.code == 1
+    assert "error[E102]" in answer.err
+
+
+def test_the_store_is_only_read_and_no_socket_is_opened(
+    shop: Path, events: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert retain("-C", shop, "import", events).code == 0
+    store = shop / "retain.db"
+    before, files = hashlib.sha256(store.read_bytes()).hexdigest(), sorted(shop.iterdir())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket.socket, "__init__", refuse)
+    answer = here("-C", shop, "simulate", "--json")
+    assert answer.json["rules"]["greet"]["started"] == 1
+    assert answer.json["events"] == 5
+    assert hashlib.sha256(store.read_bytes()).hexdigest() == before
+    assert sorted(shop.iterdir()) == files
+
+
+def test_a_store_simulates_as_the_file_that_was_imported(shop: Path, events: Path) -> None:
+    here("-C", shop, "import", events)
+    from_store = here("-C", shop, "simulate", "--json").json
+    from_file = here("-C", shop, "simulate", "--events", events, "--json").json
+    assert from_store["rules"] == from_file["rules"]
+
+
+def test_without_events_or_a_store_it_says_what_to_do(shop: Path) -> None:
+    answer = here("-C", shop, "simulate")
+    assert answer.code == 2
+    assert "retain import FILE" in answer.err
+
+
+def test_the_table_fits_80_columns(shop: Path, events: Path) -> None:
+    answer = here("-C", shop, "simulate", "--events", events)
+    assert too_wide(answer.out) == []
+    assert "nothing was sent" in answer.out
+
+
+def test_an_import_is_history_that_starts_nothing(shop: Path, events: Path) -> None:
+    answer = here("-C", shop, "import", events, "--json")
+    assert answer.code == 0
+    assert (answer.json["stored"], answer.json["duplicates"], answer.json["rejected"]) == (5, 0, {})
+    assert here("-C", shop, "runs", "list", "--json").json == []
+    assert here("-C", shop, "customers", "show", "1", "--json").json["fields"] == {"email": "a@example.com"}
+
+
+def test_the_same_file_twice_is_stored_once(shop: Path, events: Path) -> None:
+    here("-C", shop, "import", events)
+    again = here("-C", shop, "import", events, "--json").json
+    assert (again["stored"], again["duplicates"]) == (0, 5)
+
+
+def test_a_live_import_starts_rules(shop: Path, tmp_path: Path) -> None:
+    calls = [{key: value for key, value in call.items() if key != "timestamp"} for call in CALLS]
+    here("-C", shop, "import", events_file(tmp_path / "now.jsonl", calls), "--live")
+    started = here("-C", shop, "runs", "list", "--json").json
+    assert sorted(run["rule"] for run in started) == ["count", "greet"]
+
+
+def test_a_dry_run_stores_nothing(shop: Path, events: Path) -> None:
+    assert here("-C", shop, "import", events, "--dry-run", "--json").json["rows"] == 5
+    assert not (shop / "retain.db").exists()
+
+
+def test_bad_rows_are_kept_with_their_reasons_and_the_others_are_stored(shop: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mixed.jsonl"
+    good = json.dumps(CALLS[0])
+    file.write_text(f'{good}\nnot json\n{{"type": "track", "event": "x", "messageId": "m9"}}\n[1]\n')
+    answer = here("-C", shop, "import", file, "--json")
+    assert answer.code == 1
+    assert answer.json["stored"] == 1
+    rejects = [json.loads(line) for line in (tmp_path / "mixed.jsonl.rejects.jsonl").read_text().splitlines()]
+    assert [(row["line"], row["code"]) for row in rejects] == [(2, "bad_json"), (3, "no_identity"), (4, "bad_json")]
+    assert all(row["what"] and row["cure"] and row["row"] for row in rejects)
+
+
+def test_rejects_of_an_earlier_import_do_not_stay(shop: Path, events: Path) -> None:
+    stale = events.with_name("events.jsonl.rejects.jsonl")
+    stale.write_text("old\n")
+    here("-C", shop, "import", events)
+    assert not stale.exists()
+
+
+def test_csv_needs_a_mapping_and_then_works(tmp_path: Path) -> None:
+    folder, data = project(tmp_path / "p", "abandoned-cart"), resource("rules") / "demo" / "data"
+    clicks = tmp_path / "clicks.csv.gz"
+    clicks.write_bytes((data / "clickstream.csv.gz").read_bytes())
+    refused = here("-C", folder, "import", clicks)
+    assert refused.code == 2
+    assert "--mapping" in refused.err
+    mapping = data.parent / "clickstream.mapping.yml"
+    assert here("-C", folder, "import", clicks, "--mapping", mapping, "--dry-run", "--json").json["rows"] == 32_306
+
+
+def test_consents_and_suppressions_come_from_csv(shop: Path, tmp_path: Path) -> None:
+    consents = tmp_path / "consents.csv"
+    consents.write_text("customer,purpose,granted,at\n1,marketing,yes,2026-01-01\nemail:b@example.com,marketing,no,\n")
+    assert here("-C", shop, "consents", "import", consents, "--json").json["imported"] == 2
+    assert here("-C", shop, "customers", "show", "1", "--json").json["consents"] == {"marketing": True}
+    assert here("-C", shop, "customers", "show", "b@example.com", "--json").json["consents"] == {"marketing": False}
+    suppressed = tmp_path / "suppressed.csv"
+    suppressed.write_text("address,reason\nC@example.com,complaint\n")
+    assert here("-C", shop, "suppressions", "import", suppressed, "--json").json["imported"] == 1
+
+
+def test_bad_rows_of_consents_are_kept_with_their_reasons(shop: Path, tmp_path: Path) -> None:
+    file = tmp_path / "consents.csv"
+    file.write_text(
+        "customer,purpose,granted,at\n1,marketing,perhaps,\n,marketing,yes,\n2,marketing,yes,soon\n3,a,no,\n"
+    )
+    answer = here("-C", shop, "consents", "import", file, "--json")
+    assert (answer.code, answer.json["imported"], answer.json["rejected"]) == (1, 1, 3)
+    codes = [json.loads(line)["code"] for line in (tmp_path / "consents.csv.rejects.jsonl").read_text().splitlines()]
+    assert codes == ["bad_answer", "missing", "bad_time"]
+
+
+def test_a_csv_without_the_columns_is_refused_as_a_whole(shop: Path, tmp_path: Path) -> None:
+    file = tmp_path / "consents.csv"
+    file.write_text("customer,purpos,granted\n1,marketing,yes\n")
+    answer = here("-C", shop, "consents", "import", file)
+    assert answer.code == 2
+    assert "there is no column 'purpose'" in answer.err
