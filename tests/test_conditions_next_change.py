@@ -13,8 +13,9 @@ from condition_world import checked, environment, population
 from conditions_help import BERLIN, NOON, at, condition, customer, node
 from retain.instants import DAY, HOUR
 from retain.language.ast import Node
+from retain.language.codegen import compile_value
 from retain.language.interpreter import evaluate
-from retain.language.next_change import next_change
+from retain.language.next_change import NextChange, compile_next_change
 from retain.language.scope import Scope
 from retain.model import Instant, Json
 
@@ -24,6 +25,14 @@ EDGES = (1, 3, 7, 30, 45, 60, 90)
 
 def verdict(tree: Node, scope: Scope, now: Instant) -> Json:
     return evaluate(tree, replace(scope, now=now, metrics={}))
+
+
+def next_change_of(tree: Node) -> NextChange:
+    return compile_next_change(tree, compile_value(tree))
+
+
+def next_change(tree: Node, scope: Scope) -> Instant | None:
+    return next_change_of(tree)(scope)
 
 
 def probes(random: Random, scope: Scope, end: Instant) -> list[Instant]:
@@ -36,11 +45,11 @@ def probes(random: Random, scope: Scope, end: Instant) -> list[Instant]:
     return random.sample(near, min(8, len(near)))
 
 
-def looks(tree: Node, scope: Scope, most: int) -> Iterator[tuple[Instant | None, bool]]:
+def looks(tree: Node, scope: Scope, most: int, next_change: NextChange) -> Iterator[tuple[Instant | None, bool]]:
     """Follow a condition through time with no new fact: each look, and whether something had changed."""
     now = verdict(tree, scope, scope.now)
     for _ in range(most):
-        following = next_change(tree, scope)
+        following = next_change(scope)
         if following is None:
             return
         then = verdict(tree, scope, following)
@@ -48,9 +57,9 @@ def looks(tree: Node, scope: Scope, most: int) -> Iterator[tuple[Instant | None,
         scope, now = replace(scope, now=following, metrics={}), then
 
 
-def too_late(random: Random, tree: Node, scope: Scope) -> list[Instant]:
+def too_late(random: Random, tree: Node, scope: Scope, next_change: NextChange) -> list[Instant]:
     """The probes at which the condition has already changed, though no look was announced."""
-    following = next_change(tree, scope)
+    following = next_change(scope)
     assert following is None or following > scope.now
     end = scope.now + HORIZON if following is None else following
     now = verdict(tree, scope, scope.now)
@@ -65,10 +74,11 @@ def never_late(seed: int, conditions: int, customers: int) -> tuple[int, int]:
     for _ in range(conditions):
         text = writer.condition()
         tree = checked(text, env)
+        following = next_change_of(tree)
         for scope in people:
-            assert too_late(random, tree, scope) == [], f"{text} at {scope.now}"
+            assert too_late(random, tree, scope, following) == [], f"{text} at {scope.now}"
         for scope in people[:10]:
-            found = list(looks(tree, scope, 5))
+            found = list(looks(tree, scope, 5, following))
             looked += len(found)
             changed += sum(real for _, real in found)
     return looked, changed
@@ -91,8 +101,8 @@ def test_what_time_cannot_change_is_never_looked_at_again() -> None:
     env, writer = environment(), Conditions(Random(3), timeless=True)
     people = population(Random(4), 10)
     for _ in range(60):
-        tree = checked(writer.condition(), env)
-        assert [next_change(tree, scope) for scope in people] == [None] * len(people)
+        following = next_change_of(checked(writer.condition(), env))
+        assert [following(scope) for scope in people] == [None] * len(people)
 
 
 ORDERED = ("order", NOON - 10 * DAY, {"total": 60, "channel": "web"})
@@ -167,7 +177,7 @@ def test_a_curve_is_followed_to_the_very_millisecond() -> None:
     scope = customer({}, ("order", NOON - 10 * DAY, {}), ("email_sent", NOON - 20 * DAY, {}))
     tree = node("days_since(order) * days_since(email_sent) >= 600")
     assert next_change(tree, scope) == NOON + 10 * DAY
-    assert len(list(looks(tree, scope, 20))) == 1
+    assert len(list(looks(tree, scope, 20, next_change_of(tree)))) == 1
 
 
 def test_a_night_of_23_hours_ends_at_its_own_midnight() -> None:

@@ -30,7 +30,7 @@ from retain.language.values import (
     typed,
 )
 from retain.language.windows import calendar_start, local_day, midnight, since_date, whole_years
-from retain.model import Json
+from retain.model import Fields, Json
 
 
 def compile_condition(nodes: Sequence[Node]) -> Callable[[Scope], int]:
@@ -66,6 +66,30 @@ def compile_value(node: Node) -> Callable[[Scope], Json]:
     return _build(module, lines, lambda scope: evaluate(node, scope))
 
 
+def compile_row_test(where: Node) -> Callable[[Scope, Fields], bool]:
+    """A function that says whether a filter is true of one event of the past."""
+    module = _new_module()
+    body = Body(module, in_where=True)
+    code = body.test(where, True)
+
+    def slow(scope: Scope, row: Fields) -> bool:
+        return evaluate(where, scope, row) is True
+
+    return cast(Callable[[Scope, Fields], bool], _build(module, [*body.new_bindings(), f"return {code}"], slow, "s, x"))
+
+
+def compile_row_value(node: Node) -> Callable[[Scope, Fields], Json]:
+    """A function that gives the value of an expression over one event of the past, None where it is missing."""
+    module = _new_module()
+    body = Body(module, in_where=True)
+    code = body.value(node)
+
+    def slow(scope: Scope, row: Fields) -> Json:
+        return evaluate(node, scope, row)
+
+    return _build(module, [*body.new_bindings(), f"return {code}"], slow, "s, x")
+
+
 def source_of(node: Node) -> str:
     """The generated text of a condition, for people who want to see it."""
     module = _new_module()
@@ -79,13 +103,15 @@ def _new_module() -> Module:
     return Module(TESTS, {**OPERANDS, ast.History: history})
 
 
-def _build(module: Module, lines: Sequence[str], slow: Callable[[Scope], Json]) -> Callable[[Scope], Json]:
+def _build(
+    module: Module, lines: Sequence[str], slow: Callable[..., Json], arguments: str = "s"
+) -> Callable[..., Json]:
     """Compile the functions of a module; integers too large for a double are left to the interpreter."""
-    guarded = ["try:", *(f"    {line}" for line in lines), "except OverflowError:", "    return slow(s)"]
-    module.add_function("condition", "s", guarded)
+    guarded = ["try:", *(f"    {line}" for line in lines), "except OverflowError:", f"    return slow({arguments})"]
+    module.add_function("condition", arguments, guarded)
     space: dict[str, Json] = {"__builtins__": {}, **_RUNTIME, **module.constants, "slow": slow}
     exec(compile("\n".join(module.functions), "<condition>", "exec"), space)  # noqa: S102 - texts of ours only
-    return cast(Callable[[Scope], Json], space["condition"])
+    return cast(Callable[..., Json], space["condition"])
 
 
 def _all_of(values: Sequence[Json]) -> bool | None:

@@ -9,14 +9,16 @@ from typing import Literal
 
 from retain.language import ast
 from retain.language.ast import Node
-from retain.language.codegen import compile_condition, compile_value
+from retain.language.codegen import compile_condition, compile_test, compile_value
 from retain.language.interpreter import evaluate
-from retain.language.next_change import next_change
+from retain.language.next_change import NextChange, compile_next_change
 from retain.language.render import render
 from retain.language.scope import Scope
 from retain.language.values import to_json, type_of
 from retain.language.windows import reach
 from retain.model import Instant, Json, Millis, Place, digest
+
+MAX_FOLLOWED = 50  # turns of single clauses on the way to the instant at which the whole is true
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +154,43 @@ class Condition:
         """
         if not self.needs.uses_time and not self.needs.events:
             return None
-        return next_change(ast.And(start=0, end=0, parts=self.nodes), scope)
+        return self._next_change(scope)
+
+    @cached_property
+    def _next_change(self) -> NextChange:
+        return compile_next_change(self._whole, self.verdict)
+
+    @cached_property
+    def _whole(self) -> Node:
+        return ast.And(start=0, end=0, parts=self.nodes)
 
     def next_look(self, scope: Scope, failing: int) -> Instant | None:
         """The next instant worth a look for whoever only asks whether it is true; None is never.
 
-        While one clause is not true the whole cannot be, so only that clause is followed: the others may cost much more
-        to look ahead in, and mostly something else happens before they matter.
+        While one clause is not true the whole cannot be, so only that clause is followed, and where it turns true, the
+        next one that is not.
 
         Args:
             failing: what `first_failing` says at this instant.
         """
         if not self.needs.uses_time:
             return None
-        return self.next_change(scope) if failing < 0 else next_change(self.nodes[failing], scope)
+        at: Instant | None = None
+        for _ in range(MAX_FOLLOWED):
+            at = self._next_looks[failing](scope)
+            if failing < 0 or at is None:
+                return at
+            scope = scope.at(at)
+            failing = self.first_failing(scope)
+            if failing < 0:
+                return at
+        return at
+
+    @cached_property
+    def _next_looks(self) -> tuple[NextChange, ...]:
+        """Of each clause, and last of the whole, when it turns true or ceases to be."""
+        clauses = [compile_next_change(node, compile_test(node)) for node in self.nodes]
+        return (*clauses, compile_next_change(self._whole, self.is_true))
 
     @cached_property
     def can_be_unknown(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from retain.language.ast import ArithmeticOp, CompareOp
@@ -12,14 +12,18 @@ from retain.model import Instant, Json, Millis
 
 Range: TypeAlias = tuple[Json, Json]
 RangeOver: TypeAlias = Callable[[Millis], Range | None]
+Turns: TypeAlias = Callable[[], Sequence[Instant]]
 
 NEVER: Instant = 221_845_392_000_000  # the year 9000, before calendars run out
 LONGEST: Millis = 200 * 366 * 86_400_000
 ROUNDING = 2.0**-50  # relative error of one operation on doubles, with room to spare
 
 
-@dataclass(frozen=True, slots=True)
-class Motion:
+def _no_turns() -> Sequence[Instant]:
+    return ()
+
+
+class Motion(NamedTuple):
     """A value as a function of time, from now until it may be another function.
 
     Args:
@@ -28,6 +32,7 @@ class Motion:
         pace: what it gains in a millisecond; None where it does not move in a line.
         size: the magnitudes of all numbers that it is made of, and `drift` their paces: they bound rounding errors.
         over: the least and greatest value from now to so many milliseconds later; None where that is not bounded.
+        turns: gives the only instants at which that range can widen, in any order; None where it can at any.
     """
 
     value: Json
@@ -36,6 +41,7 @@ class Motion:
     size: float = 0.0
     drift: float = 0.0
     over: RangeOver | None = None
+    turns: Turns | None = _no_turns
 
     @property
     def moves(self) -> bool:
@@ -49,8 +55,11 @@ class Motion:
 
 def earliest(*instants: Instant | None) -> Instant | None:
     """The first of several instants, of which None is never."""
-    known = [instant for instant in instants if instant is not None]
-    return min(known) if known else None
+    found: Instant | None = None
+    for instant in instants:
+        if instant is not None and (found is None or instant < found):
+            found = instant
+    return found
 
 
 def latest(*instants: Instant | None) -> Instant | None:
@@ -62,7 +71,7 @@ def latest(*instants: Instant | None) -> Instant | None:
 def still(value: Json, until: Instant | None = None) -> Motion:
     """A value that time does not move."""
     size = abs(float(value)) if type(value) in (int, float) and abs(value) < 1e300 else 0.0
-    return Motion(value, until, size=size)
+    return Motion(value, until, 0.0, size)
 
 
 def missing(*parts: Motion) -> Motion:
@@ -72,12 +81,12 @@ def missing(*parts: Motion) -> Motion:
 
 def linear(value: float, until: Instant | None, pace: float, over: RangeOver) -> Motion:
     """A value that moves evenly."""
-    return Motion(value, until, pace, abs(value), abs(pace), over)
+    return Motion(value, until, pace, abs(value), abs(pace), over, None)
 
 
-def curved(value: Json, until: Instant | None, over: RangeOver) -> Motion:
+def curved(value: Json, until: Instant | None, over: RangeOver, turns: Turns | None = None) -> Motion:
     """A value that moves, but not in a line."""
-    return Motion(value, until, None, over=over)
+    return Motion(value, until, None, 0.0, 0.0, over, turns)
 
 
 def combined(op: ArithmeticOp, left: Motion, right: Motion, now: Instant) -> Motion:
@@ -90,12 +99,18 @@ def combined(op: ArithmeticOp, left: Motion, right: Motion, now: Instant) -> Mot
         return still(value, until)
     if value is None:
         return Motion(None, now + 1)  # a divisor passes zero
-    if left.pace is None or right.pace is None or (op == "*" and left.moves and right.moves):
-        return curved(value, until, _operate(op, left, right))
-    if op == "/" and right.moves:
-        return curved(value, until, _operate(op, left, right))
+    both_move = left.moves and right.moves
+    if left.pace is None or right.pace is None or (op == "*" and both_move) or (op == "/" and right.moves):
+        return curved(value, until, _operate(op, left, right), _turns_of(left, right))
     pace, size, drift = _line(op, left, right)
-    return Motion(value, until, pace, size + abs(value), drift + abs(pace), _operate(op, left, right))
+    return Motion(value, until, pace, size + abs(value), drift + abs(pace), _operate(op, left, right), None)
+
+
+def _turns_of(*parts: Motion) -> Turns | None:
+    known = [part.turns for part in parts if part.turns is not None]
+    if len(known) < len(parts):
+        return None
+    return lambda: [turn for turns in known for turn in turns()]
 
 
 def _line(op: ArithmeticOp, left: Motion, right: Motion) -> tuple[float, float, float]:
@@ -136,7 +151,7 @@ def negated(part: Motion) -> Motion:
         return None if found is None else (-found[1], -found[0])
 
     pace = None if part.pace is None else -part.pace
-    return Motion(-part.value, part.until, pace, part.size, part.drift, over)
+    return Motion(-part.value, part.until, pace, part.size, part.drift, over, part.turns)
 
 
 def applied(function: Callable[[Sequence[Json]], Json], parts: Sequence[Motion], *, bends: bool = False) -> Motion:
@@ -157,7 +172,7 @@ def applied(function: Callable[[Sequence[Json]], Json], parts: Sequence[Motion],
             ends.append(0)
         return None if None in ends else (min(ends), max(ends))
 
-    return curved(value, until, over)
+    return curved(value, until, over, _turns_of(*parts))
 
 
 def crossing(op: CompareOp, left: Motion, right: Motion, now: Instant) -> Instant | None:
@@ -178,18 +193,18 @@ def crossing(op: CompareOp, left: Motion, right: Motion, now: Instant) -> Instan
 
 
 def _crossing_of_curves(op: CompareOp, left: Motion, right: Motion, now: Instant) -> Instant | None:
-    """Found by bisection over ever shorter times, each bounded from both sides."""
+    """Found by bisection over ever shorter times, each bounded from both sides; where turns are known, over those."""
     verdict = compare(op, left.value, right.value)
-    safe, unsafe = 0, LONGEST
-    if _is_certain(op, left, right, unsafe, verdict):
-        return now + unsafe
-    while unsafe - safe > 1:
-        middle = (safe + unsafe) // 2
-        if _is_certain(op, left, right, middle, verdict):
-            safe = middle
-        else:
-            unsafe = middle
-    return now + unsafe
+
+    def may_differ(at: Instant) -> bool:
+        return not _is_certain(op, left, right, at - now, verdict)
+
+    if left.turns is None or right.turns is None:
+        lengths = range(LONGEST)
+        return now + bisect_left(lengths, True, 1, key=lambda length: may_differ(now + length))
+    turns = sorted([*left.turns(), *right.turns()])
+    first = bisect_left(turns, True, key=may_differ)
+    return turns[first] if first < len(turns) else None
 
 
 def _is_certain(op: CompareOp, left: Motion, right: Motion, length: Millis, verdict: bool) -> bool:
@@ -213,16 +228,20 @@ class State(NamedTuple):
 
 def joined(states: Iterable[State], deciding: bool) -> State:
     """The state of `and` (decided by false) or `or` (decided by true)."""
-    found: list[State] = []
+    decided: list[Instant | None] = []
+    unknown = False
+    until: Instant | None = None
     for state in states:
-        if state.now is deciding and state.until is None:
-            return state
-        found.append(state)
-    decided = [state for state in found if state.now is deciding]
+        if state.now is deciding:
+            if state.until is None:
+                return state
+            decided.append(state.until)
+        else:
+            unknown = unknown or state.now is None
+            until = earliest(until, state.until)
     if decided:
-        return State(deciding, latest(*(state.until for state in decided)))
-    unknown = any(state.now is None for state in found)
-    return State(None if unknown else not deciding, earliest(*(state.until for state in found)))
+        return State(deciding, latest(*decided))
+    return State(None if unknown else not deciding, until)
 
 
 def compared(op: CompareOp, left: Motion, right: Motion, now: Instant) -> State:

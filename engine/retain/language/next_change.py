@@ -6,263 +6,171 @@ over where the condition is as before, so that a look is nearly always a change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC
+from typing import TypeAlias
 
-from retain.instants import DAY
 from retain.language import ast
-from retain.language.ast import Node
+from retain.language.ahead import Ahead, Moment, MotionOf, StateOf, is_timeless
+from retain.language.ahead_values import MOTIONS
+from retain.language.ast import CompareOp, Node
 from retain.language.interpreter import evaluate
-from retain.language.motion import (
-    NEVER,
-    Motion,
-    State,
-    applied,
-    combined,
-    compared,
-    crossing,
-    curved,
-    earliest,
-    joined,
-    linear,
-    negated,
-    still,
-)
-from retain.language.scalars import argument_type, call, operand_types
+from retain.language.motion import NEVER, State, compared, crossing, earliest, joined, still
+from retain.language.scalars import compare
 from retain.language.scope import Scope
-from retain.language.span import Dwindling, Span, span_of
-from retain.language.types import SETS, Type
-from retain.language.values import common_type, convert, read, type_of, typed
-from retain.language.windows import leaves, local_day, whole_years
-from retain.model import Fields, Instant, Json, Millis
+from retain.language.types import Type
+from retain.language.values import common_type, convert, type_of
+from retain.model import Instant, Json
+
+NextChange: TypeAlias = Callable[[Scope], Instant | None]
 
 MAX_TRIED = 200
 
 
-def next_change(node: Node, scope: Scope) -> Instant | None:
-    """The earliest instant after `scope.now` at which a condition can change with no new fact; None is never."""
-    moment = Moment(scope)
-    now, at = moment.state(node)
-    for _ in range(MAX_TRIED):
-        if at is None or at >= NEVER:
-            return None
-        then, following = Moment(replace(scope, now=at, metrics={})).state(node)
-        if then is not now:
-            return at
-        at = following
-    return at
+def compile_next_change(node: Node, verdict: Callable[[Scope], Json]) -> NextChange:
+    """A function that gives the earliest instant after `scope.now` at which a condition can change with no new fact.
+
+    Args:
+        verdict: what must change: the condition's value, or only whether it is true.
+    """
+    state = Ahead(_STATES, MOTIONS).state(node)
+
+    def next_change(scope: Scope) -> Instant | None:
+        now, at = None, state(Moment(scope)).until
+        for tried in range(MAX_TRIED):
+            if at is None or at >= NEVER:
+                return None
+            if not tried:
+                now = verdict(scope)
+            then = scope.at(at)
+            if verdict(then) is not now:
+                return at
+            at = state(Moment(then)).until
+        return at
+
+    return next_change
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One evaluation that asks of each part not only its value but how long it lasts; `row` is that of a `where`."""
-
-    scope: Scope
-    row: Fields | None = None
-
-    def state(self, node: Node) -> State:
-        """A condition's verdict, and how long it lasts."""
-        return _STATES.get(type(node), _state_of_value)(self, node)
-
-    def motion(self, node: Node) -> Motion:
-        """A value, and how it moves."""
-        return _MOTIONS.get(type(node), _motion_of_condition)(self, node)
-
-    def state_of_row(self, where: Node, row: Fields) -> State:
-        """The state of a filter for one event of the past."""
-        return Moment(self.scope, row).state(where)
-
-    def converted(self, node: Node, wanted: Type) -> Motion:
-        """A value in another type; only plain numbers move, and they need no conversion."""
-        found = self.motion(node)
-        if found.value is None:
-            return found
-        own, zone = type_of(node), self.scope.zone
-        if found.moves:
-            same = own.kind == wanted.kind and own.scale == wanted.scale
-            return found if same else applied(lambda values: convert(values[0], own, wanted, zone), [found])
-        return still(convert(found.value, own, wanted, zone), found.until)
-
-
-def _state_of_value(moment: Moment, node: Node) -> State:
-    found = moment.motion(node)
-    return State(found.value, found.until)
-
-
-def _motion_of_condition(moment: Moment, node: Node) -> Motion:
-    found = moment.state(node)
-    return Motion(found.now, found.until)
-
-
-def _junction(moment: Moment, parts: Iterable[Node], deciding: bool) -> State:
+def _junction(ahead: Ahead, parts: Iterable[Node], deciding: bool) -> StateOf:
     """`and`, which one false part decides for as long as it stays false; `or`, which one true part does."""
-    return joined((moment.state(part) for part in parts), deciding)
+    states = [ahead.state(part) for part in sorted(parts, key=is_timeless, reverse=True)]
+    return lambda moment: joined((state(moment) for state in states), deciding)
 
 
-def _not(moment: Moment, node: ast.Not) -> State:
-    part = moment.state(node.part)
-    return State(None if part.now is None else not part.now, part.until)
+def _not(ahead: Ahead, node: ast.Not) -> StateOf:
+    part = ahead.state(node.part)
+
+    def state(moment: Moment) -> State:
+        found = part(moment)
+        return State(None if found.now is None else not found.now, found.until)
+
+    return state
 
 
-def _compare(moment: Moment, node: ast.Compare) -> State:
-    type_ = common_type(type_of(node.left), type_of(node.right))
-    left, right = moment.converted(node.left, type_), moment.converted(node.right, type_)
-    return compared(node.op, left, right, moment.scope.now)
+def _compare(ahead: Ahead, node: ast.Compare) -> StateOf:
+    type_, op = common_type(type_of(node.left), type_of(node.right)), node.op
+    left, right = ahead.converted(node.left, type_), ahead.converted(node.right, type_)
+
+    def state(moment: Moment) -> State:
+        return compared(op, left(moment), right(moment), moment.now)
+
+    for choices, other, is_left in ((node.left, right, True), (node.right, left, False)):
+        values = _choices(choices, type_)
+        if values and is_timeless(node.right if is_left else node.left):
+            return _compare_choices(op, values, other, is_left, state)
+    return state
 
 
-def _between(moment: Moment, node: ast.Between) -> State:
+def _compare_choices(op: CompareOp, values: Sequence[Json], other: MotionOf, is_left: bool, state: StateOf) -> StateOf:
+    """A comparison of one of a few constants with what time does not move: often all of them compare alike."""
+
+    def quick(moment: Moment) -> State:
+        fixed = other(moment).value
+        if fixed is None:
+            return State(None, None)
+        verdicts = {compare(op, value, fixed) if is_left else compare(op, fixed, value) for value in values}
+        return State(verdicts.pop(), None) if len(verdicts) == 1 else state(moment)
+
+    return quick
+
+
+def _choices(node: Node, wanted: Type) -> tuple[Json, ...]:
+    """The only values that a `case` over plain numbers can come to; none where it may come to another or be missing."""
+    if isinstance(node, ast.Expanded):
+        return _choices(node.body, wanted)
+    if not isinstance(node, ast.Case) or node.otherwise is None:
+        return ()
+    found = []
+    for value in (*(value for _, value in node.whens), node.otherwise):
+        if not isinstance(value, ast.Literal_) or type_of(value).kind not in ("int", "number"):
+            return ()
+        between = convert(value.value, type_of(value), type_of(node), UTC)
+        found.append(convert(between, type_of(node), wanted, UTC))
+    return tuple(found)
+
+
+def _between(ahead: Ahead, node: ast.Between) -> StateOf:
     low = ast.Compare(start=0, end=0, op=">=", left=node.value, right=node.low)
     high = ast.Compare(start=0, end=0, op="<=", left=node.value, right=node.high)
-    return _junction(moment, (low, high), False)
+    return _junction(ahead, (low, high), False)
 
 
-def _in(moment: Moment, node: ast.In) -> State:
+def _in(ahead: Ahead, node: ast.In) -> StateOf:
     tests = [ast.Compare(start=0, end=0, op="==", left=node.value, right=item) for item in node.items]
-    return _junction(moment, tests, True)
+    return _junction(ahead, tests, True)
 
 
-def _text_test(moment: Moment, node: ast.TextTest) -> State:
-    value = evaluate(node, moment.scope, moment.row)
-    return State(value, earliest(moment.motion(node.value).until, moment.motion(node.part).until))
+def _text_test(ahead: Ahead, node: ast.TextTest) -> StateOf:
+    value, part = ahead.motion(node.value), ahead.motion(node.part)
+
+    def state(moment: Moment) -> State:
+        found = evaluate(node, moment.scope, moment.row)
+        return State(found, earliest(value(moment).until, part(moment).until))
+
+    return state
 
 
-def _contains(moment: Moment, node: ast.Contains) -> State:
+def _contains(ahead: Ahead, node: ast.Contains) -> StateOf:
     """A set jumps and never glides; a number that glides is in it where it meets a member."""
-    members, items = moment.motion(node.value), [moment.motion(item) for item in node.items]
-    known = [still(member) for member in members.value or ()]
-    moving = [item for item in items if item.moves and item.value is not None]
-    meetings = (crossing("==", item, member, moment.scope.now) for item in moving for member in known)
-    value = evaluate(node, moment.scope, moment.row)
-    return State(value, earliest(members.until, *(item.until for item in items), *meetings))
+    set_of, item_of = ahead.motion(node.value), [ahead.motion(item) for item in node.items]
+
+    def state(moment: Moment) -> State:
+        members, items = set_of(moment), [item(moment) for item in item_of]
+        known = [still(member) for member in members.value or ()]
+        moving = [item for item in items if item.moves and item.value is not None]
+        meetings = (crossing("==", item, member, moment.now) for item in moving for member in known)
+        value = evaluate(node, moment.scope, moment.row)
+        return State(value, earliest(members.until, *(item.until for item in items), *meetings))
+
+    return state
 
 
-def _missing(moment: Moment, node: ast.Missing) -> State:
-    found = moment.motion(node.value)
-    return State(found.value is None, found.until)
+def _missing(ahead: Ahead, node: ast.Missing) -> StateOf:
+    value = ahead.motion(node.value)
+
+    def state(moment: Moment) -> State:
+        found = value(moment)
+        return State(found.value is None, found.until)
+
+    return state
 
 
-def _segment(moment: Moment, node: ast.InSegment) -> State:
+def _segment(ahead: Ahead, node: ast.InSegment) -> StateOf:
     assert node.body is not None
-    found = Moment(moment.scope).state(node.body)
-    return State(found.now is True, found.until)
+    body = ahead.state(node.body)
+
+    def state(moment: Moment) -> State:
+        found = body(moment)
+        return State(found.now is True, found.until)
+
+    return state
 
 
-def _fixed(moment: Moment, node: Node) -> Motion:
-    """A field or literal: only new facts change it."""
-    return still(evaluate(node, moment.scope, moment.row))
-
-
-def _metric(moment: Moment, node: ast.MetricRef) -> Motion:
-    assert node.body is not None
-    return Moment(moment.scope).motion(node.body)
-
-
-def _arithmetic(moment: Moment, node: ast.Arithmetic) -> Motion:
-    left_type, right_type = operand_types(node)
-    left, right = moment.converted(node.left, left_type), moment.converted(node.right, right_type)
-    return combined(node.op, left, right, moment.scope.now)
-
-
-def _case(moment: Moment, node: ast.Case) -> Motion:
-    held: list[Instant | None] = []
-    for condition, value in node.whens:
-        state = moment.state(condition)
-        held.append(state.until)
-        if state.now is True:
-            return _held(moment.converted(value, type_of(node)), held)
-    if node.otherwise is None:
-        return still(frozenset() if type_of(node).kind in SETS else None, earliest(*held))
-    return _held(moment.converted(node.otherwise, type_of(node)), held)
-
-
-def _held(found: Motion, held: Iterable[Instant | None]) -> Motion:
-    return replace(found, until=earliest(found.until, *held))
-
-
-def _call(moment: Moment, node: ast.Call) -> Motion:
-    scope = moment.scope
-    if node.function == "known_days":
-        return _days(scope, scope.first_seen, None)
-    args = [moment.converted(arg, argument_type(node, arg)) for arg in node.args]
-    if node.function == "default":
-        return _first_present(args)
-    if args[0].value is None:
-        return args[0]
-    if node.function in ("days_since", "days_until"):
-        found = _days(scope, args[0].value, args[0].until)
-        return found if node.function == "days_since" else negated(found)
-    if node.function == "age":
-        return _age(scope, node, args[0])
-    return applied(lambda values: call(node, values, scope), args, bends=node.function == "abs")
-
-
-def _first_present(args: list[Motion]) -> Motion:
-    held: list[Instant | None] = []
-    for arg in args:
-        held.append(arg.until)
-        if arg.value is not None:
-            return _held(arg, held)
-    return Motion(None, earliest(*held))
-
-
-def _days(scope: Scope, at: Instant, until: Instant | None) -> Motion:
-    since = scope.now - at
-    return linear(since / DAY, until, 1 / DAY, lambda length: (since / DAY, (since + length) / DAY))
-
-
-def _age(scope: Scope, node: ast.Call, born: Motion) -> Motion:
-    """Years go up by steps; their bounds are exact, so that a test of a far age skips the birthdays before."""
-    day = born.value if type_of(node.args[0]).kind == "date" else local_day(born.value, scope.zone)
-
-    def years(length: Millis) -> int:
-        return whole_years(day, local_day(scope.now + length, scope.zone))
-
-    return curved(years(0), born.until, lambda length: (years(0), years(length)))
-
-
-def _history(moment: Moment, node: ast.History) -> Motion:
-    scope = moment.scope
-    span = span_of(node, scope, moment.state_of_row)
-    until = span.held_until(node, scope.zone)
-    if node.event2:
-        others = replace(node, event=node.event2, event2="", where=None, function="count")
-        until = earliest(until, span_of(others, scope, moment.state_of_row).held_until(others, scope.zone))
-    match node.function:
-        case "count":
-            return _dwindling([1] * len(span.inside), span, until, node, scope)
-        case "sum" if type_of(node).kind in ("int", "money"):
-            return _dwindling(_amounts(span, node, scope), span, until, node, scope)
-        case "exists":
-            return still(len(span.inside) > 0, until)
-        case "last_at":
-            return still(span.newest, until)
-        case "first_at":
-            return still(span.oldest, until)
-        case "days_since" if span.newest is not None:
-            return _days(scope, span.newest, until)
-        case _:
-            return still(evaluate(node, scope), until)
-
-
-def _amounts(span: Span, node: ast.History, scope: Scope) -> list[int]:
-    rows = (span.series.row(index) for index in span.inside)
-    return [typed(read(row, node.path), type_of(node), scope.zone) or 0 for row in rows]
-
-
-def _dwindling(amounts: list[int], span: Span, until: Instant | None, node: ast.History, scope: Scope) -> Motion:
-    """A total of which parts leave one by one; where nothing else can happen, no single one needs a look."""
-    total = sum(amounts)
-    if until is None or span.until is not None:
-        return still(total, until)
-    gone = [leaves(node.window, span.series.at[index], scope.zone) or NEVER for index in span.inside]
-    return curved(total, None, Dwindling(amounts, gone, scope.now).over)
-
-
-_STATES: Mapping[type[Node], Callable[[Moment, Json], State]] = {
-    ast.And: lambda moment, node: _junction(moment, node.parts, False),
-    ast.Or: lambda moment, node: _junction(moment, node.parts, True),
+_STATES: Mapping[type[Node], Callable[[Ahead, Json], StateOf]] = {
+    ast.And: lambda ahead, node: _junction(ahead, node.parts, False),
+    ast.Or: lambda ahead, node: _junction(ahead, node.parts, True),
     ast.Not: _not,
-    ast.Expanded: lambda moment, node: moment.state(node.body),
+    ast.Expanded: lambda ahead, node: ahead.state(node.body),
     ast.InSegment: _segment,
     ast.Compare: _compare,
     ast.Between: _between,
@@ -270,17 +178,4 @@ _STATES: Mapping[type[Node], Callable[[Moment, Json], State]] = {
     ast.Contains: _contains,
     ast.TextTest: _text_test,
     ast.Missing: _missing,
-    ast.Changed: lambda moment, node: State(evaluate(node, moment.scope), None),
-}
-_MOTIONS: Mapping[type[Node], Callable[[Moment, Json], Motion]] = {
-    ast.Literal_: _fixed,
-    ast.Field: _fixed,
-    ast.RowField: _fixed,
-    ast.MetricRef: _metric,
-    ast.Expanded: lambda moment, node: moment.motion(node.body),
-    ast.Arithmetic: _arithmetic,
-    ast.Negate: lambda moment, node: negated(moment.motion(node.value)),
-    ast.Case: _case,
-    ast.Call: _call,
-    ast.History: _history,
 }

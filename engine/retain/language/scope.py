@@ -104,5 +104,21 @@ class Scope:
     zone: tzinfo = UTC
     metrics: dict[str, Json] = field(default_factory=dict)
 
+    def at(self, now: Instant) -> Scope:
+        """The same facts at another instant."""
+        return Scope(
+            now,
+            self.customer,
+            self.history,
+            self.first_seen,
+            self.event,
+            self.steps,
+            self.trigger,
+            self.changed,
+            self.started_at,
+            self.zone,
+            {},
+        )
+
 
 __all__ = ["EMPTY", "History", "Scope", "Series"]
