@@ -28,9 +28,9 @@ from retain.registry import (
     RecordKind,
     Registry,
     StoreChanges,
-    StoreView,
 )
 from retain.store.store import Store
+from retain.store_view import StoreView
 from retain.testing.virtual import Answer, VirtualEngine
 
 _TEXT: Json = {"type": "string"}
@@ -80,8 +80,7 @@ def _crash(view: StoreView, inputs: Fields) -> StoreChanges:
 def _action(name: str, *inputs: str, **given: Json) -> Action:
     schema = {"type": "object", "properties": dict.fromkeys(inputs, _TEXT), "required": list(inputs)}
     example = Example(inputs=dict.fromkeys(inputs, "x"), output=given.pop("output", {}))
-    properties = dict.fromkeys(example.output, {"type": ["string", "number", "null"]})
-    output = {"type": "object", "properties": properties}
+    output = {"type": "object", "properties": {name: {"type": ["string", "number", "null"]} for name in example.output}}
     return Action(
         name=name, summary=name, plugin="test", inputs=schema | {"additionalProperties": False}, output=output,
         example=example, **given,

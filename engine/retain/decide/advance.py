@@ -98,17 +98,16 @@ def met(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str, Json]
 
 def free_key(facts: Facts, run: Run, customer: CustomerFacts, moment: Moment) -> None:
     """Start the run that was queued behind this one."""
-    queued = [
+    rivals = [
         other
         for other in customer.live_runs()
-        if other.state is RunState.QUEUED and other.rule == run.rule and other.key == run.key
+        if other.rule == run.rule
+        and other.key == run.key
+        and other.is_live
+        and (other.arm == "shadow") == (run.arm == "shadow")
     ]
-    holders = [
-        other
-        for other in customer.live_runs()
-        if other.is_live and other.state is not RunState.QUEUED and other.rule == run.rule and other.key == run.key
-    ]
-    if not queued or holders:
+    queued = [other for other in rivals if other.state is RunState.QUEUED]
+    if not queued or len(queued) < len(rivals):
         return
     following = queued[0]
     following.state = RunState.WAITING

@@ -84,9 +84,11 @@ def set_fields(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str
     if run.arm != "live":
         run.context["overlay"] = {**run.context.get("overlay", {}), **fields}
         return
-    changes = apply_traits(customer.fields, customer.stamps, fields, moment.at)
+    stamps = dict(customer.stamps)
+    changes = apply_traits(customer.fields, stamps, fields, moment.at)
     if not changes:
         return
+    customer.stamps = stamps
     # The values count at once, for the steps after this one; the event that tells of them is decided directly after.
     facts.save_customer(customer)
     new = NewEvent(name="customer_updated", fields=fields, kind=MessageKind.SET)

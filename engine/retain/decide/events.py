@@ -47,14 +47,15 @@ def _decide_one(facts: Facts, event: Event) -> None:
     if event.merged_from is not None:
         merge_customers(facts, event.merged_from, customer, moment)
     is_new = event.seq == customer.first_seq
-    changes = _apply(facts, customer, event)
+    is_fresh = is_new or event.merged_from is not None  # anything may have become true of this customer
+    changes = _apply(facts, customer, event, is_fresh)
     changed = names_of(changes)
     seen = event
     if event.name == UPDATED:
         seen = replace(event, fields={"changed": sorted({change.field for change in changes})})
-    if event.name != UPDATED or changed or is_new:
+    if event.name != UPDATED or changed or is_fresh:
         _wake_runs(facts, customer, seen, moment)
-        _start(facts, customer, seen, changed, is_new, moment, outcomes)
+        _start(facts, customer, seen, changed, is_fresh, moment, outcomes)
     if is_new:
         created = replace(event, name=CREATED, kind=MessageKind.TRACK, message_id=f"{event.message_id}:created")
         _wake_runs(facts, customer, created, moment)
@@ -62,13 +63,15 @@ def _decide_one(facts: Facts, event: Event) -> None:
     facts.changes.summaries.append((event.seq, moment.at, outcomes, changes))
 
 
-def _apply(facts: Facts, customer: CustomerFacts, event: Event) -> list[Change]:
+def _apply(facts: Facts, customer: CustomerFacts, event: Event, is_fresh: bool) -> list[Change]:
     """Let the event count: in the fields, the consents, the records and the history of its customer."""
     customer.metrics.clear()
     changes = facts.applied.pop(event.seq, None)
     if changes is None:
         traits = traits_of(event.kind, event.fields)
         changes = apply_traits(customer.fields, customer.stamps, traits, event.occurred_at) if traits else []
+        if traits:
+            facts.save_customer(customer)  # an equal value changes nothing but who wrote it last
     if event.name != UPDATED:
         customer.history.add(event.name, event.occurred_at, event.fields)
     elif changes:
@@ -79,9 +82,9 @@ def _apply(facts: Facts, customer: CustomerFacts, event: Event) -> list[Change]:
         changed = frozenset(change.field for change in changes)
         if "timezone" in changed:
             customer.zone = zone_of(customer.fields, facts.plan.defaults.zone)
-        if facts.plan.personal_schedules and not customer.is_new:
+        if facts.plan.personal_schedules and not is_fresh:
             plan_customer(facts, customer, changed, Moment.of_event(event))
-    if customer.is_new and facts.plan.personal_schedules:
+    if is_fresh and facts.plan.personal_schedules:
         plan_customer(facts, customer, None, Moment.of_event(event))
     if event.kind is MessageKind.CONSENT or event.name == "unsubscribed":
         _consent(facts, customer, event)
@@ -107,7 +110,7 @@ def _consent(facts: Facts, customer: CustomerFacts, event: Event) -> None:
 
 
 def _answer(facts: Facts, customer: CustomerFacts, event: Event, purpose: str, granted: bool) -> None:
-    customer.consents[purpose] = granted
+    customer.answer(purpose, granted, event.occurred_at)
     facts.changes.consents.append((customer.id, purpose, granted, event.occurred_at, event.source))
 
 
@@ -124,10 +127,16 @@ def _close_records(facts: Facts, customer: CustomerFacts, event: Event) -> None:
 
 
 def _wake_runs(facts: Facts, customer: CustomerFacts, event: Event, moment: Moment) -> None:
-    for run in customer.live_runs():
+    runs = customer.live_runs()
+    # Queued runs first: one that this event ends must not begin because the event frees its key.
+    for run in sorted(runs, key=_begins_later):
         if run.id in facts.changes.runs and run.state is RunState.ENDED:
             continue
         _meet(facts, customer, run, facts.rule_of(run), event, moment)
+
+
+def _begins_later(run: Run) -> bool:
+    return run.state is not RunState.QUEUED
 
 
 def _meet(facts: Facts, customer: CustomerFacts, run: Run, rule: Rule, event: Event, moment: Moment) -> None:
@@ -171,7 +180,7 @@ def _awaiting(run: Run, rule: Rule) -> list[WaitForStep]:
     for path, stop in index.items():
         if not isinstance(stop.step, WaitForStep):
             continue
-        acting = run.state is RunState.ACTING and here is not None and here.after == path
+        acting = run.state in (RunState.ACTING, RunState.HELD) and here is not None and here.after == path
         if path == run.step or acting or (stop.step.since == "start" and run.state is not RunState.QUEUED):
             found.append(stop.step)
     return found
@@ -182,15 +191,15 @@ def _start(
     customer: CustomerFacts,
     event: Event,
     changed: frozenset[str],
-    is_new: bool,
+    is_fresh: bool,
     moment: Moment,
     outcomes: Outcomes,
 ) -> None:
     edges: list[Edge] = []
     if facts.plan.watches:
         silent = _is_late(facts, event)
-        for watch in touched(facts, event.name, changed, is_new):
-            edge = look(facts, customer, watch, moment, silent=silent)
+        for watch in touched(facts, event.name, changed, is_fresh):
+            edge = look(facts, customer, watch, moment, silent=silent, cause=event.cause)
             if edge is not None:
                 edges.append(edge)
     _start_by_event(facts, customer, event, changed, edges, moment, outcomes)

@@ -83,6 +83,9 @@ def judge(facts: Facts, customer: CustomerFacts, candidate: Candidate, occasion:
     for trigger in (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ())):
         if isinstance(trigger, BecomesTrigger) and level_holds(trigger, would_be, customer, moment):
             return Verdict(Outcome.ALREADY_EXITED, trigger.path, key=key)
+    known = customer.runs.get(run_id_of(rule, customer, key, occasion.cause))
+    if known is not None and known.state is not RunState.ENDED:
+        return Verdict(Outcome.REPEATED, "when", key=key, arm=known.arm, why=f"run {known.id}")
     arm = arm_of(rule, customer)
     if at_most_reached(rule, customer, key, arm, moment.at):
         return Verdict(Outcome.AT_MOST, "runs.at_most", key=key, arm=arm)

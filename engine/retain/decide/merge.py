@@ -5,8 +5,9 @@ from __future__ import annotations
 from retain.decide.derive import derive
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.runs import end_run
+from retain.decide.watches import reschedule
 from retain.language.schedules import zone_of
-from retain.model import NewEvent, Run
+from retain.model import Json, NewEvent, Run
 from retain.traits import merge_traits
 
 
@@ -14,7 +15,7 @@ def merge_customers(facts: Facts, loser_id: int, survivor: CustomerFacts, moment
     """Move all that belongs to one customer to another.
 
     Where a rule's mode forbids two runs for one key, `restart` keeps the newest and the others the oldest; the rest
-    end as `merged`. A withdrawal of consent wins unless a later grant; counters and histories add up.
+    end as `merged`. The newest consent counts, of equal ones the withdrawal; counters and histories add up.
     """
     loser = facts.customers.get(loser_id)
     if loser is None or loser.id == survivor.id:
@@ -28,15 +29,29 @@ def merge_customers(facts: Facts, loser_id: int, survivor: CustomerFacts, moment
             survivor.history.add(name, at, series.rows[index])
     survivor.sends = sorted(survivor.sends + loser.sends)
     for purpose, granted in loser.consents.items():
-        survivor.consents[purpose] = survivor.consents.get(purpose, granted) and granted
+        survivor.answer(purpose, granted, loser.answered_at[purpose])
     for watch, state in loser.watches.items():
-        survivor.watches.setdefault(watch, state)
+        survivor.watches[watch] = _state_of_both(survivor.watches.get(watch, {}), state)
+    reschedule(facts, survivor)
     facts.records.move(loser.id, survivor.id)
     _move_runs(facts, loser, survivor, moment)
-    facts.customers[loser.id] = survivor
+    for known in [name for name, found in facts.customers.items() if found is loser]:
+        facts.customers[known] = survivor
     facts.save_customer(survivor)
     new = NewEvent(name="customers_merged", fields={"absorbed": loser.key, "survivor": survivor.key})
     derive(facts, survivor, new, moment, f"merge:{loser.key}:{survivor.key}", 0)
+
+
+def _state_of_both(mine: dict[str, Json], other: dict[str, Json]) -> dict[str, Json]:
+    """An edge or a planned start that either of the two has used up is used up; the earlier look comes first."""
+    state = {**other, **mine}
+    if other.get("f") and not mine.get("f"):
+        state.update(other)
+    if "n" in mine and "n" in other and other["n"] < mine["n"]:
+        state.update({key: other[key] for key in ("n", "o") if key in other})
+    if "l" in mine and "l" in other:
+        state["l"] = max(mine["l"], other["l"])
+    return state
 
 
 def _move_runs(facts: Facts, loser: CustomerFacts, survivor: CustomerFacts, moment: Moment) -> None:

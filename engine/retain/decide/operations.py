@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retain.decide.actions import unclaim
 from retain.decide.advance import advance, finish_run
 from retain.decide.awaited import level_holds, name_of
 from retain.decide.events import drain
@@ -87,6 +88,7 @@ def retry_effect(facts: Facts, effect: Effect, moment: Moment) -> str:
     effect.state = EffectState.PENDING
     effect.due_at = moment.at
     effect.first_failed_at = None
+    unclaim(effect, customer)
     facts.save_effect(effect)
     run.state = RunState.ACTING
     facts.save(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from retain.decide.actions import action_step, mark_sent, refuse, settle
+from retain.decide.actions import action_step, mark_sent, refuse, settle, settle_inline
 from retain.decide.derive import derive
 from retain.decide.events import drain
 from retain.decide.facts import HELD_UNTIL, Facts, Moment
@@ -25,6 +25,10 @@ def release_effect(facts: Facts, effect: Effect, moment: Moment) -> ActionReques
         facts.save_effect(effect)
         return None
     rule = facts.rule_of(run)
+    if effect.arm != "live":
+        go_on(facts, run, customer, settle_inline(facts, effect, run, rule, customer, moment), moment)
+        drain(facts)
+        return None
     step, after = action_step(rule, effect.step)
     action = facts.plan.registry.actions.get(effect.action)
     if action is None:

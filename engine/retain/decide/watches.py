@@ -14,7 +14,7 @@ from retain.decide.judge import Occasion
 from retain.decide.scopes import event_scope
 from retain.language.plan import Watch
 from retain.language.rules import Rule
-from retain.model import Instant, Json
+from retain.model import Instant, Json, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,14 @@ def look(
     *,
     silent: bool = False,
     due: Instant | None = None,
+    cause: str = "",
 ) -> Edge | None:
     """Evaluate one watch now, keep its state, and return the edge if it fires.
 
     Args:
         silent: take note of what is true without starting anything (backfill, imported history).
         due: the planned instant of a look that time has caused; what was already true then, is true since then.
+        cause: the identity of the event that has caused the look.
     """
     trigger = watch.trigger
     scope = event_scope(customer, moment)
@@ -67,9 +69,11 @@ def look(
     if failing < 0:
         if true_since is None:
             true_since, fired = _true_since(watch, customer, moment, due), quiet
+            if quiet and facts.tally is not None:
+                facts.tally[watch.rule.id, Outcome.BACKFILL.value] += 1
         if not fired and moment.at >= true_since + trigger.held:
             fired = True
-            edge = None if silent else _edge(watch, true_since)
+            edge = None if silent else _edge(watch, true_since, cause if true_since == moment.at else "")
         if not fired:
             held_until = true_since + trigger.held
             following = held_until if following is None else min(following, held_until)
@@ -88,9 +92,10 @@ def _true_since(watch: Watch, customer: CustomerFacts, moment: Moment, due: Inst
     return due if holds else moment.at
 
 
-def _edge(watch: Watch, true_since: Instant) -> Edge:
+def _edge(watch: Watch, true_since: Instant, cause: str) -> Edge:
     index = watch.rule.triggers.index(watch.trigger)
-    cause = f"becomes:{watch.trigger.watch}:{true_since}"
+    # Within one instant the conditions may turn true twice, so that the event tells the two edges apart.
+    cause = f"becomes:{watch.trigger.watch}:{cause or true_since}"
     return Edge(watch.rule, index, Occasion(cause, {"kind": "becomes", "planned_at": true_since}))
 
 

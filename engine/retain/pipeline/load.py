@@ -33,9 +33,11 @@ def load_customers(store: Store, facts: Facts, ids: Collection[int], at: Instant
     Args:
         at: the earliest instant that will be decided; windows reach back from it.
     """
-    wanted = sorted(customer for customer in ids if customer and customer not in facts.customers)
+    wanted = sorted(customer for customer in ids if customer not in facts.customers)
     if not wanted:
         return
+    if 0 in wanted:
+        facts.nobody()
     watermark = store.watermark()
     for row in store.customers(wanted).values():
         facts.customers[row.id] = _customer(row, facts.plan, watermark)
@@ -127,8 +129,8 @@ def _load_messaging(store: Store, facts: Facts, ids: list[int], at: Instant) -> 
     policies = facts.plan.ruleset.policies.values()
     if not policies:
         return
-    for (customer, purpose), granted in store.consents(ids).items():
-        facts.customers[customer].consents[purpose] = granted
+    for (customer, purpose), (granted, answered_at) in store.answers(ids).items():
+        facts.customers[customer].answer(purpose, granted, answered_at)
     longest = max((cap.per for policy in policies for cap in policy.caps), default=0)
     if longest:
         for customer, sent_on, sent_at, arm in store.sends(ids, at - longest):

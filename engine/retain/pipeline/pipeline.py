@@ -81,10 +81,11 @@ class Pipeline:
         horizon = min(until, cron) if cron is not None and self.options.virtual else until
         limit = 1 if self._one_by_one else self.options.batch
         agenda = make_agenda(self.store, horizon, limit, self.held_rules(), inline=self._is_inline)
-        if self._one_by_one:
+        alone = self._one_by_one > 0
+        if alone:
             self._one_by_one -= 1
             agenda.keep_first()
-        report = self._try(agenda, until) if agenda.heap else StepReport()
+        report = self._try(agenda, until, alone=alone) if agenda.heap else StepReport()
         if not report.more and not swept and self.sweeps.begin(horizon, self):
             report = replace(report, timers=report.timers + 1, more=True)
         more = report.more or bool(swept) or horizon < until
@@ -112,7 +113,7 @@ class Pipeline:
         held = {name for scope, name in self._paused if scope == "rule"}
         return frozenset(held | {rule.id for rule in self.plan.rules.values() if rule.status == "off"})
 
-    def _try(self, agenda: Agenda, until: Instant) -> StepReport:
+    def _try(self, agenda: Agenda, until: Instant, *, alone: bool) -> StepReport:
         """Decide an agenda; one that raises is decided again item by item, and what raises alone is put aside."""
         items = len(agenda.heap)
         try:
@@ -122,7 +123,7 @@ class Pipeline:
             raise
         except Exception as error:  # noqa: BLE001  an edge: whatever a decision raises is recorded with its event
             self.refresh()
-            if items > 1:
+            if not alone:  # even one item can have woken others, so it is decided again with nothing after it
                 self._one_by_one = items
                 return StepReport(more=True)
             return self._quarantine(agenda.cut, error, until)
@@ -146,7 +147,9 @@ class Pipeline:
                 watermark = key[2]
                 decided += 1
             else:
-                timers += _decide_timer(facts, agenda, key, max(key[0], self._reached if self.options.virtual else until))
+                timers += _decide_timer(
+                    facts, agenda, key, max(key[0], self._reached if self.options.virtual else until)
+                )
             if facts.wakes:
                 agenda.wake(facts.wakes)
                 facts.wakes.clear()
@@ -271,7 +274,7 @@ def _decide_timer(facts: Facts, agenda: Agenda, key: Key, at: Instant) -> int:
         decide_due_effect(facts, facts.effects[key[3]], moment)
         return 1
     customer = facts.customers.get(key[2])
-    if customer is None or customer.recheck_at is None or customer.recheck_at > at:
+    if customer is None or customer.id != key[2] or customer.recheck_at is None or customer.recheck_at > at:
         return 0
     decide_look(facts, customer, moment)
     return 1

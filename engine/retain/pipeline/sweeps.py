@@ -81,6 +81,7 @@ class Sweeps:
             started = replace(row, last_planned=instant, sweep_at=instant, position=0)
             if planned.trigger.each is None:
                 facts = pipeline.facts()
+                load_customers(self._store, facts, {0}, instant)
                 moment = Moment.of_timer(instant if self._options.virtual else max(until, instant))
                 decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
                 started = replace(started, sweep_at=None)

@@ -44,7 +44,13 @@ SENDS = (
     "SELECT customer, channel, sent_at, arm FROM effects"
     " WHERE customer IN {wanted} AND channel > '' AND sent_at >= ? ORDER BY customer, sent_at"
 )
-CONSENTS = "SELECT customer, purpose, granted FROM consents WHERE customer IN {wanted} ORDER BY at, granted DESC, id"
+CONSENTS = (
+    "SELECT customer, purpose, granted, at FROM consents WHERE customer IN {wanted} ORDER BY at, granted DESC, id"
+)
+STARTS = (
+    "SELECT started_at FROM runs WHERE rule = ? AND started_at >= ? AND arm = 'live'"
+    " AND state NOT IN ('parked', 'queued') ORDER BY started_at"
+)
 PENDING_OF = f"SELECT {EFFECT_COLUMNS} FROM effects WHERE run IN {{wanted}} AND state = 'pending'"
 UPDATED = "customer_updated"
 _EVER = -(1 << 62)
@@ -156,9 +162,13 @@ class FactsMethods:
 
     def consents(self, customer_ids: Collection[int]) -> dict[tuple[int, str], bool]:
         """The answer that counts for each customer and purpose: the newest, of equal ones the withdrawal."""
+        return {about: granted for about, (granted, _) in self.answers(customer_ids).items()}
+
+    def answers(self, customer_ids: Collection[int]) -> dict[tuple[int, str], tuple[bool, Instant]]:
+        """The same with the instant of each answer."""
         with self._db.read() as session:
             rows = session.rows_in(CONSENTS, customer_ids)
-        return {(customer, purpose): bool(granted) for customer, purpose, granted in rows}
+        return {(customer, purpose): (bool(granted), at) for customer, purpose, granted, at in rows}
 
     def suppressed(self, channel: str, addresses: Collection[str]) -> set[str]:
         """Which of these normalised addresses must not be written to."""
@@ -174,9 +184,8 @@ class FactsMethods:
 
     def starts_since(self, rule: str, since: Instant) -> list[Instant]:
         """When the rule's live runs started, from an instant on, in order: what a breaker counts."""
-        sql = "SELECT started_at FROM runs WHERE rule = ? AND started_at >= ? AND arm = 'live' ORDER BY started_at"
         with self._db.read() as session:
-            return [row[0] for row in session.rows(sql, (rule, since))]
+            return [row[0] for row in session.rows(STARTS, (rule, since))]
 
 
 def _by_start(row: Row) -> tuple[int, str]:
