@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -136,8 +136,10 @@ class Database:
             if session.in_transaction:  # an earlier one could not even be undone, as on a broken disk
                 session.change("ROLLBACK")
             if self._was_full:
-                session.rows(dialect.CHECKPOINT)  # gives the journal's space back first
                 self._was_full = False
+                # Gives the journal's space back first. It may itself need more room than a small transaction does.
+                with suppress(*dialect.DRIVER_ERRORS):
+                    session.rows(dialect.CHECKPOINT)
             session.change(dialect.BEGIN_WRITE)
             try:
                 yield session
