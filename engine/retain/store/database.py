@@ -137,9 +137,9 @@ class Database:
                 session.change("ROLLBACK")
             if self._was_full:
                 self._was_full = False
-                # Gives the journal's space back first. It may itself need more room than a small transaction does.
-                with suppress(*dialect.DRIVER_ERRORS):
-                    session.rows(dialect.CHECKPOINT)
+                if dialect.has_room_to_checkpoint(self.path):  # one that fails half-way would use up what room there is
+                    with suppress(*dialect.DRIVER_ERRORS):
+                        session.rows(dialect.CHECKPOINT)  # gives the journal's space back first
             session.change(dialect.BEGIN_WRITE)
             try:
                 yield session

@@ -129,6 +129,17 @@ def journal_bytes(path: Path) -> int:
     return journal.stat().st_size if journal.exists() else 0
 
 
+def has_room_to_checkpoint(path: Path | None) -> bool:
+    """Whether the disk could take all that stands in the journal once more, in the file."""
+    if path is None:
+        return True
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize >= journal_bytes(path)
+
+
 def is_safe_version() -> bool:
     """Whether a second writer could not damage the journal."""
     return sqlite3.sqlite_version_info >= SAFE_VERSION
