@@ -154,9 +154,9 @@ class Daemon:
         status: int = self.ask("POST", "/v1/batch", {"batch": [{**who, "messageId": f"who-{number}"}, call]})[0]
         return status
 
-    def command(self, name: str, **args: Any) -> Any:
+    def command(self, command: str, /, **args: Any) -> Any:
         """A command through the admin door."""
-        return AdminClient(self.shop.folder / SOCKET_NAME).call(name, by="a test", **args)
+        return AdminClient(self.shop.folder / SOCKET_NAME).call(command, by="a test", **args)
 
     def metric(self, name: str) -> float:
         """One metric without labels."""
@@ -177,7 +177,7 @@ class Daemon:
 def running(shop: Shop, *, ready: bool = True) -> Iterator[Daemon]:
     """A daemon over a project; killed at the end where it still runs."""
     log = shop.folder.parent / f"daemon-{time.monotonic_ns()}.log"
-    paths = [str(HERE), *map(str, shop.plugins)]
+    paths = [str(HERE), *map(str, shop.plugins), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
     with log.open("wb") as stderr:
         process = subprocess.Popen([sys.executable, "-c", MAIN, str(shop.folder)], stderr=stderr, env=environment)

@@ -1,0 +1,128 @@
+"""What people do to a running daemon: pause and resume, stop, retry, drop, import."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from daemon_help import GREET, Shop, mail_box, running, wait_until
+from retain.errors import AdminError
+
+NOTE = """
+  note:
+    when: {event: order_completed}
+    runs: {per: event.order_id}
+    then: [{log.write: {message: "{{ event.coupon }}"}}]
+"""
+
+
+@pytest.mark.parametrize(
+    "what", [{"scope": "all"}, {"scope": "rule", "name": "greet"}, {"scope": "channel", "name": "email"}]
+)
+def test_a_pause_holds_within_a_second_and_across_a_restart_and_a_resume_lets_everything_go(
+    tmp_path: Path, what: dict[str, str]
+) -> None:
+    with mail_box(tmp_path) as box:
+        shop = Shop(tmp_path / "shop", box.port)
+        shop.write()
+        with running(shop) as daemon:
+            daemon.order(1)
+            wait_until(box.letters)
+            assert daemon.command("pause", reason="a test", **what)["paused"]
+            daemon.order(2)
+            wait_until(daemon.decided)
+            time.sleep(0.5)
+            assert daemon.stop() == 0
+        with running(shop) as daemon:
+            daemon.order(3)
+            wait_until(daemon.decided)
+            time.sleep(0.5)
+            assert box.subjects() == ["Order 1"]
+            began = time.monotonic()
+            daemon.command("resume", **what)
+            wait_until(lambda: len(box.letters()) == 3, 1.0)
+            assert time.monotonic() - began < 1.0
+            daemon.stop()
+        with shop.store() as store:
+            assert {(row.who, row.what) for row in store.list_audit()} == {("a test", "pause"), ("a test", "resume")}
+
+
+def test_parked_runs_can_be_dropped(tmp_path: Path) -> None:
+    with mail_box(tmp_path) as box:
+        shop = Shop(tmp_path / "shop", box.port)
+        shop.write()
+        with running(shop) as daemon:
+            daemon.command("pause", scope="rule", name="greet")
+            daemon.order(1)
+            wait_until(daemon.decided)
+            answer = daemon.command("resume", scope="rule", name="greet", parked="drop")
+            assert (answer["released"], [run["reason"] for run in answer["dropped"]]) == (0, ["dropped"])
+            daemon.order(2)
+            wait_until(box.letters)
+            daemon.stop()
+        assert box.subjects() == ["Order 2"]
+
+
+def test_a_name_that_is_none_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write()
+    with running(shop) as daemon:
+        with pytest.raises(AdminError, match="did you mean greet"):
+            daemon.command("pause", scope="rule", name="geet")
+        with pytest.raises(AdminError, match="did you mean email"):
+            daemon.command("pause", scope="channel", name="emial")
+
+
+def test_a_dead_letter_is_retried_and_another_dropped(tmp_path: Path) -> None:
+    with mail_box(tmp_path, start=False) as box:
+        shop = Shop(tmp_path / "shop", box.port)
+        shop.write(GREET + NOTE)
+        shop.change("email.send: {template: hello}", 'email.send: {template: hello, subject: "{{ event.coupon }}"}')
+        with running(shop) as daemon:
+            box.start()
+            daemon.order(1, coupon="a\nb")  # no header may hold a line break
+            daemon.order(2)  # the note has no text
+            wait_until(lambda: len(shop.effects("dead")) == 2)
+            one, two = sorted(shop.effects("dead"), key=lambda effect: effect.attempt, reverse=True)
+            assert daemon.command("retry_effects", ids=[one.id, "nothing"]) == {
+                "retried": 1,
+                "refused": {"nothing": "there is no such effect"},
+            }
+            wait_until(lambda: [effect.id for effect in shop.effects("dead") if effect.attempt > 1] == [one.id])
+            assert daemon.command("drop_effects", ids=[one.id, two.id])["dropped"] == 2
+            daemon.stop()
+        with shop.store() as store:
+            assert sorted(run.ended_by for run in store.list_runs()) == ["done", "done", "failed", "failed"]
+
+
+def test_a_run_is_stopped_and_consents_and_suppressions_are_imported(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write(GREET.replace("- email.send", "- wait: 1h\n      - email.send"))
+    with running(shop) as daemon:
+        daemon.order(1)
+        wait_until(daemon.decided)
+        with shop.store() as store:
+            (run,) = store.list_runs()
+        assert daemon.command("stop_run", run=run.id) == {"run": run.id, "stopped": True}
+        assert daemon.command("stop_run", run=run.id) == {"run": run.id, "stopped": False}
+        rows = [{"customer": "user:ann", "purpose": "news", "granted": True}]
+        assert daemon.command("import_consents", rows=rows) == {"imported": 1}
+        rows = [{"channel": "email", "address": "Ann@Example.test"}]
+        assert daemon.command("import_suppressions", rows=rows) == {"imported": 1}
+        with shop.store() as store:
+            assert store.suppressed("email", ["ann@example.test"])
+            assert list(store.consents([run.customer]).values()) == [True]
+
+
+def test_messages_can_be_limited_and_redirected(tmp_path: Path) -> None:
+    with mail_box(tmp_path) as box:
+        shop = Shop(tmp_path / "shop", box.port)
+        shop.write(more="only_to: {allow: [bob@example.test], redirect: staging@example.test}\n")
+        with running(shop) as daemon:
+            daemon.order(1, "ann")
+            daemon.order(2, "bob")
+            wait_until(lambda: len(box.letters()) == 2)
+            daemon.stop()
+        assert sorted(letter["to"][0] for letter in box.letters()) == ["bob@example.test", "staging@example.test"]
