@@ -141,3 +141,30 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 def test_the_version_is_told() -> None:
     assert here("--version").out.startswith("retain ")
+
+
+def install(home: Path, code: str) -> dict[str, str]:
+    """A stranger's package with a command of its own; the environment in which it is installed."""
+    info = home / "shout-1.0.dist-info"
+    info.mkdir(parents=True)
+    (home / "shout.py").write_text(code)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shout\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[retain.commands]\nshout = shout:command\n")
+    return {"PYTHONPATH": str(home)}
+
+
+def test_a_plugin_adds_a_command_that_loads_only_when_it_is_called(tmp_path: Path) -> None:
+    code = "import click\nprint('loaded')\n@click.command()\ndef command():\n    click.echo('HELLO')\n"
+    env = install(tmp_path / "home", code)
+    listed = retain("--help", env=env).out
+    assert "shout" in listed
+    assert "loaded" not in listed
+    assert retain("shout", env=env).out == "loaded\nHELLO\n"
+
+
+def test_a_command_of_a_plugin_that_cannot_be_loaded_says_whose_it_is(tmp_path: Path) -> None:
+    env = install(tmp_path / "home", "import nothing_like_it\n")
+    assert "shout" in retain("--help", env=env).out
+    answer = retain("shout", env=env)
+    assert answer.code == 2
+    assert answer.err.startswith("error: command shout of shout: it cannot be loaded: ModuleNotFoundError")

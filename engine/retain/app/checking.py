@@ -42,7 +42,8 @@ class CheckReport:
 def check_path(path: Path) -> CheckReport:
     """Check what a path names: a project, a part of one, or rules without a project.
 
-    Rules without a project are checked against the installed plugins and the shipped schemas.
+    Rules without a project are checked against the installed plugins and the shipped schemas; what they need of a
+    retain.yaml is not asked.
 
     Raises:
         RetainError: there is nothing to check.
@@ -57,7 +58,9 @@ def check_path(path: Path) -> CheckReport:
     folder, paths = (path.parent, [path]) if path.is_file() else (path, sorted(path.rglob("*.yaml")))
     if not paths:
         raise RetainError("there are no rule files", where=str(path), cure="name a project's folder or a rule file")
-    project = read_project(folder, Config(project_dir=folder), load_plugins({}), _texts(folder, paths))
+    plugins = load_plugins({})  # whose own checks ask for a retain.yaml, which is not here
+    plugins = replace(plugins, registry=replace(plugins.registry, checks={}))
+    project = read_project(folder, Config(project_dir=folder), plugins, _texts(folder, paths))
     return _report(folder, project, len(paths), project.problems)
 
 

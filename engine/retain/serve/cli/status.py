@@ -73,7 +73,8 @@ def _show_alarms(status: Status) -> None:
         say(("disabled  ", BAD), f"plugin {plugin}: {error.splitlines()[0]}")
     for row in status.pauses:
         what = "everything" if row.scope == "all" else f"{row.scope} {row.name}"
-        say(("paused  ", CAREFUL), f"{what}, by {row.by}: {row.reason}")
+        why = row.reason if row.by in row.reason else f"by {row.by}: {row.reason}"
+        say(("paused  ", CAREFUL), f"{what}, {why}")
     if status.only_to:
         say(("only_to  ", CAREFUL), "messages go to some addresses only, as retain.yaml says")
     if status.troubles:
