@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from retain.word import Word
 
@@ -165,8 +165,7 @@ class Message:
     historical: bool = False  # imported history: known, but starts nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened to one customer, in the order in which it was accepted."""
 
     seq: int

@@ -182,7 +182,7 @@ def _as_seen(store: Store, event: Event) -> Event:
         return event
     summary = store.summary_of(event.seq)
     changed = [] if summary is None or not summary.changes else [entry[0] for entry in decode_changes(summary.changes)]
-    return replace(event, fields={"changed": changed})
+    return event._replace(fields={"changed": changed})
 
 
 def decode_changes(packed: bytes) -> list[list[Json]]:

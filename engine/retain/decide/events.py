@@ -52,12 +52,12 @@ def _decide_one(facts: Facts, event: Event) -> None:
     changed = names_of(changes)
     seen = event
     if event.name == UPDATED:
-        seen = replace(event, fields={"changed": sorted({change.field for change in changes})})
+        seen = event._replace(fields={"changed": sorted({change.field for change in changes})})
     if event.name != UPDATED or changed or is_fresh:
         _wake_runs(facts, customer, seen, moment)
         _start(facts, customer, seen, changed, is_fresh, moment, outcomes)
     if is_new:
-        created = replace(event, name=CREATED, kind=MessageKind.TRACK, message_id=f"{event.message_id}:created")
+        created = event._replace(name=CREATED, kind=MessageKind.TRACK, message_id=f"{event.message_id}:created")
         _wake_runs(facts, customer, created, moment)
         _start_by_event(facts, customer, created, frozenset(), [], moment, outcomes)
     facts.changes.summaries.append((event.seq, moment.at, outcomes, changes))

@@ -8,6 +8,7 @@ from retain.errors import StoreError
 from retain.model import Event, Instant, Message
 from retain.store.codec import EVENT_COLUMNS, KIND_NUMBER, encode, event_of
 from retain.store.database import Database, Row, Session
+from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache, Resolver, identities_of, identity_of_key
 from retain.store.rows import Accepted
 
@@ -72,6 +73,7 @@ class AcceptanceMethods:
     _db: Database
     _sources: Sources
     _identities: IdentityCache
+    _fresh: FreshEvents
 
     def accept(self, messages: Sequence[Message], now: Instant) -> list[Accepted]:
         """Store messages durably, in one transaction; one result for each, in their order.
@@ -89,12 +91,16 @@ class AcceptanceMethods:
             new = [message for message in messages if (numbers[message.source], message.message_id) not in known]
             resolver = Resolver(session, self._identities, counter(session, "last_customer"))
             resolver.load(identities_of(new))
-            results, rows, last_seq = _place(messages, numbers, known, resolver, counter(session, "last_seq"))
+            results, events = _place(messages, numbers, known, resolver, counter(session, "last_seq"))
             resolver.flush()
-            session.change_many(INSERT_EVENT, rows)
-            raise_counter(session, "last_seq", last_seq)
+            session.change_many(
+                INSERT_EVENT, [event_values(event, event.seq, numbers[event.source], None) for event in events]
+            )
+            if events:
+                raise_counter(session, "last_seq", events[-1].seq)
             raise_counter(session, "last_customer", resolver.last_customer)
         self._identities.update(resolver.known.items())
+        self._fresh.add(events)
         return results
 
     def ensure_customers(self, keys: Sequence[str], now: Instant) -> dict[str, int]:
@@ -141,8 +147,9 @@ def _place(
     known: dict[tuple[int, str], tuple[int, int]],
     resolver: Resolver,
     last_seq: int,
-) -> tuple[list[Accepted], list[Row], int]:
-    results, rows = [], []
+) -> tuple[list[Accepted], list[Event]]:
+    results: list[Accepted] = []
+    events: list[Event] = []
     for message in messages:
         source = numbers[message.source]
         before = known.get((source, message.message_id))
@@ -153,29 +160,26 @@ def _place(
         customer, absorbed = resolver.place(message, last_seq)
         results.append(Accepted(last_seq, customer))
         known[source, message.message_id] = last_seq, customer
-        rows.append(
-            (
+        events.append(
+            Event(
                 last_seq,
                 customer,
-                KIND_NUMBER[message.kind],
+                message.kind,
                 message.name,
-                encode(message.fields),
+                message.fields,
                 message.occurred_at,
                 message.received_at,
-                source,
+                message.source,
                 message.message_id,
-                0,
-                message.historical,
-                None,
-                absorbed,
-                None,
+                historical=message.historical,
+                merged_from=absorbed,
             )
         )
-    return results, rows, last_seq
+    return results, events
 
 
 def event_values(event: Event, seq: int, source: int, cause_seq: int | None) -> Row:
-    """An event that a decision made, as its EVENT_COLUMNS."""
+    """An event as its EVENT_COLUMNS."""
     return (
         seq,
         event.customer,

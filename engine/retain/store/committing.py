@@ -10,6 +10,7 @@ from retain.store.acceptance import INSERT_EVENT, Sources, counter, event_values
 from retain.store.codec import customer_values, effect_values, encode, run_values
 from retain.store.database import Database, Session
 from retain.store.dialect import insert, upsert
+from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache
 from retain.store.merging import absorb
 from retain.store.rows import Batch, PauseRow
@@ -57,6 +58,7 @@ class CommitMethods:
     _db: Database
     _sources: Sources
     _identities: IdentityCache
+    _fresh: FreshEvents
 
     def commit(self, batch: Batch) -> dict[int, int]:
         """Write a batch in one transaction; working numbers of its new events to their places in the order.
@@ -82,6 +84,8 @@ class CommitMethods:
                 moved.update(absorb(session, merge))
             _move_watermark(session, batch.watermark, bool(numbers))
         self._identities.update(moved.items())
+        if batch.merges or batch.posted:
+            self._fresh.forget()
         return numbers
 
 

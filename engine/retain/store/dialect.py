@@ -52,7 +52,7 @@ _BOTH = (
     "PRAGMA mmap_size = 0",
     "PRAGMA temp_store = MEMORY",
 )
-_LIST_SIZES = (1, 8, 64, 512)
+_LIST_SIZES = (1, 8, 32, 128, 256, 512)
 
 
 def location(url_or_path: str | Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import islice, takewhile
 from typing import TypeAlias
 
 from retain.model import Arm, Effect, Event, Instant, Run
@@ -20,11 +21,13 @@ from retain.store.codec import (
 )
 from retain.store.database import Database, Row
 from retain.store.dialect import BODY_BYTES
+from retain.store.fresh import FreshEvents
 from retain.store.rows import CustomerRow
 
 HistoryRow: TypeAlias = tuple[int, str, Instant, bytes]  # customer, name, occurred_at, fields as JSON
 
 UNDECIDED = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? AND cause_seq IS NULL ORDER BY seq LIMIT ?"
+EARLIER = "SELECT 1 FROM events WHERE seq > ? AND seq < ? AND cause_seq IS NULL LIMIT 1"
 CUSTOMERS = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE id IN {{wanted}}"
 LIVE_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE customer IN {{wanted}} AND state != 'ended'"
 ENDED_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE customer IN {{wanted}} AND state = 'ended' AND first_sent_at >= ?"
@@ -61,11 +64,17 @@ class FactsMethods:
 
     _db: Database
     _sources: Sources
+    _fresh: FreshEvents
 
     def undecided(self, limit: int, until: Instant | None = None) -> list[Event]:
         """The next accepted events that are not decided, in their order, up to the first received after `until`."""
         with self._db.read() as session:
-            rows = session.rows(UNDECIDED, (counter(session, "watermark"), limit))
+            mark = counter(session, "watermark")
+            fresh = self._fresh.after(mark)
+            if fresh and session.row(EARLIER, (mark, fresh[0].seq)) is None:
+                first = islice(fresh, limit)
+                return list(first if until is None else takewhile(lambda event: event.received_at <= until, first))
+            rows = session.rows(UNDECIDED, (mark, limit))
             if until is not None:
                 late = next((index for index, row in enumerate(rows) if row[6] > until), len(rows))
                 del rows[late:]

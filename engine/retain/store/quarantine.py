@@ -9,6 +9,7 @@ from retain.model import Instant, Json
 from retain.store.acceptance import Sources, counter, events_of_rows, raise_counter
 from retain.store.codec import EVENT_COLUMNS, decode, encode
 from retain.store.database import Database, Session
+from retain.store.fresh import FreshEvents
 from retain.store.rows import AuditRow, FailedEvent, RejectRow
 
 _FAILED = f"SELECT {EVENT_COLUMNS}, reason FROM events JOIN failed_events ON event_seq = seq ORDER BY seq LIMIT ?"
@@ -19,6 +20,7 @@ class QuarantineMethods:
 
     _db: Database
     _sources: Sources
+    _fresh: FreshEvents
 
     def add_rejects(self, rows: Sequence[tuple[Instant, str, str, str]]) -> None:
         """Keep refused messages: (at, source, reason, body) each."""
@@ -61,6 +63,7 @@ class QuarantineMethods:
                 _move_to_end(session, seq, last, now)
                 places[seq] = last
             raise_counter(session, "last_seq", last)
+        self._fresh.forget()
         return places
 
     def audit(self, who: str, what: str, details: dict[str, Json], *, at: Instant) -> None:

@@ -15,6 +15,7 @@ from retain.store.database import Database
 from retain.store.due import DueMethods
 from retain.store.facts import FactsMethods
 from retain.store.filesystem import refuse_network
+from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache
 from retain.store.keeping import KeepingMethods
 from retain.store.lock import StoreLock
@@ -46,6 +47,7 @@ class Store(
         self._lock = lock
         self._sources = Sources(db)
         self._identities = IdentityCache()
+        self._fresh = FreshEvents()
 
     @classmethod
     def open(
