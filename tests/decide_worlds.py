@@ -54,20 +54,19 @@ def steps(draw: st.DrawFn, depth: int = 0) -> list[Json]:
 
 @st.composite
 def _step(draw: st.DrawFn, depth: int, number: int) -> Json:
-    name = f"s{depth}{number}"
     kinds = ["wait", "wait", "post", "post", "mail", "note", "turn", "set", "emit", "fail", "crash", "stop"]
-    kind = draw(st.sampled_from(kinds if depth > 1 else [*kinds, "wait_for", "wait_for", "if", "split"]))
+    nested = ["wait_for", "wait_for", "if"] if depth < 2 else []
+    kind = draw(st.sampled_from([*kinds, *nested, *(["split"] if depth == 0 else [])]))
     if kind == "wait":
         return {"wait": draw(durations)}
     if kind == "wait_for":
-        # The ids of nested steps would repeat; only their paths matter here.
         step = {"wait_for": draw(awaited(same=False)), "up_to": draw(durations)}
         return step | {"then": draw(steps(depth + 1)), "else": draw(steps(depth + 1))}
     if kind == "if":
         return {"if": [draw(level_conditions)], "then": draw(steps(depth + 1)), "else": draw(steps(depth + 1))}
     if kind == "split":
         arms = {"one": {"weight": 40, "then": draw(steps(2))}, "two": {"weight": 60, "then": draw(steps(2))}}
-        return {"split": arms, "id": f"{name}split"}
+        return {"split": arms, "id": f"split{number}"}
     plain = {
         "mail": {"email.send": {"template": "t"}},
         "note": {"note.write": {"text": "{{ trigger.kind }}"}},

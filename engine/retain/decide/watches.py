@@ -60,7 +60,7 @@ def look(
     trigger = watch.trigger
     scope = event_scope(customer, moment)
     state = customer.watches.get(trigger.watch)
-    quiet = silent or not _is_known(facts, customer, trigger.watch)
+    quiet = silent or not (trigger.backfill or _is_known(facts, customer, trigger.watch))
     true_since: Instant | None = state.get("t") if state else None
     fired = bool(state and state.get("f"))
     edge: Edge | None = None

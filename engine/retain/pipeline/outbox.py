@@ -38,7 +38,7 @@ def release(pipeline: Decides, now: Instant, slots: Mapping[str, int], total: in
     effects = _claimable(pipeline.store, due, slots)
     released: list[ActionRequest] = []
     for part, error in _guarded(pipeline, effects, lambda part: released.extend(_release(pipeline, part, now))):
-        _put_aside(pipeline, part, error, now, EffectState.PENDING)
+        put_aside(pipeline, part, error, now, EffectState.PENDING)
     return released
 
 
@@ -49,7 +49,7 @@ def finish(pipeline: Decides, results: Sequence[EffectResult], now: Instant) -> 
     for part, error in _guarded(pipeline, effects, lambda part: _finish(pipeline, part, by_id, now)):
         result = by_id[part.id]
         part.output = dict(result.output)
-        _put_aside(pipeline, part, error, now, _STATE_OF.get(result.status, EffectState.DEAD))
+        put_aside(pipeline, part, error, now, _STATE_OF.get(result.status, EffectState.DEAD))
 
 
 def recover(pipeline: Decides, now: Instant) -> int:
@@ -139,7 +139,7 @@ def _claimable(store: Store, effects: Sequence[Effect], slots: Mapping[str, int]
     return found
 
 
-def _put_aside(pipeline: Decides, effect: Effect, error: Exception, now: Instant, state: EffectState) -> None:
+def put_aside(pipeline: Decides, effect: Effect, error: Exception, now: Instant, state: EffectState) -> None:
     """Keep what is known of an effect whose decision raises; its run is held, everything else goes on."""
     reason = f"{type(error).__name__}: {error}"
     stored = pipeline.store.effects_by_id([effect.id])[0]

@@ -12,7 +12,7 @@ from retain.decide.records import RecordBook
 from retain.decide.timers import decide_due_effect, decide_look, decide_wake
 from retain.errors import StoreError
 from retain.language.plan import Plan
-from retain.model import DecisionRow, Instant, RunState
+from retain.model import DecisionRow, EffectState, Instant, RunState
 from retain.pipeline import outbox
 from retain.pipeline.agenda import EFFECT, EVENT, KIND_NAMES, RUN, Agenda, Key, make_agenda
 from retain.pipeline.load import load_customers, load_shared_records
@@ -172,7 +172,9 @@ class Pipeline:
             batch.runs = [run]
             batch.decisions = [_failure(until, run.rule, run.customer, run.id, run.step, reason)]
         elif key[1] == EFFECT:
-            raise error
+            effect = self.store.effects_by_id([key[3]])[0]
+            outbox.put_aside(self, effect, error, max(key[0], self._reached), EffectState.PENDING)
+            return StepReport(quarantined=1, more=True)
         else:
             rows = list(self.store.customers([key[2]]).values())
             for row in rows:

@@ -12,6 +12,7 @@ from retain.instants import SECOND
 from retain.language.plan import Plan
 from retain.model import DecisionRow, Effect, EffectState, Fields, Instant, Json, Message, MessageKind, slug
 from retain.pipeline import Options, Pipeline
+from retain.pipeline.operating import migrate
 from retain.registry import Action, EffectResult
 from retain.store.store import Store
 
@@ -67,9 +68,11 @@ class VirtualEngine:
         self.pipeline = Pipeline(self.store, self.plan, self.start, options)
 
     def use(self, plan: Plan) -> None:
-        """Deploy other rules, as a reload does."""
+        """Deploy other rules, as a reload does; runs that wait follow, what is true already is taken note of now."""
         self.plan = plan
         self.pipeline.use(plan, self.now)
+        migrate(self.pipeline, self.now)
+        self.move_to(self.now)
 
     def move_to(self, at: Instant) -> None:
         """Let time pass up to an instant, everything due on the way included."""
@@ -140,7 +143,7 @@ class VirtualEngine:
 
     def decisions(self, rule: str | None = None) -> list[DecisionRow]:
         """The full rows of the decision log, oldest first."""
-        return self.store.decisions_of(rule=rule)
+        return self.store.decisions_of(rule=rule)[::-1]
 
     def _respond(self, effect: Effect, action: Action, at: Instant) -> EffectResult | None:
         script = self.answers.get(action.name)
