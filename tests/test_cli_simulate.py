@@ -234,6 +234,29 @@ def test_consents_and_suppressions_come_from_csv(shop: Path, tmp_path: Path) -> 
     assert here("-C", shop, "suppressions", "import", suppressed, "--json").json["imported"] == 1
 
 
+def test_imported_consents_and_suppressions_hold_in_a_simulation_over_the_store(tmp_path: Path) -> None:
+    folder = project(tmp_path / "shop", "onboarding")
+    calls = [
+        call
+        for number, name in enumerate(("1", "2", "3"))
+        for call in (
+            identify(name, "2026-01-01T11:00:00Z", f"i{number}", email=f"{name}@example.com"),
+            track(name, "Signed Up", "2026-01-01T12:00:00Z", f"s{number}"),
+        )
+    ]
+    here("-C", folder, "import", events_file(tmp_path / "past.jsonl", calls))
+    (tmp_path / "consents.csv").write_text("customer,purpose,granted\n1,marketing,yes\n3,marketing,yes\n")
+    (tmp_path / "suppressed.csv").write_text("address\n3@example.com\n")
+    here("-C", folder, "consents", "import", tmp_path / "consents.csv")
+    here("-C", folder, "suppressions", "import", tmp_path / "suppressed.csv")
+    here("-C", folder, "simulate", "--effects", tmp_path / "out.jsonl")
+    told = here("-C", folder, "simulate", "--json").json["rules"]["onboarding"]
+    assert told["started"] == 3
+    assert {"consent", "suppressed"} <= told["refused"].keys()
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert {line["customer"] for line in lines if line["action"] == "email.send"} == {"1"}
+
+
 def test_bad_rows_of_consents_are_kept_with_their_reasons(shop: Path, tmp_path: Path) -> None:
     file = tmp_path / "consents.csv"
     file.write_text(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -16,10 +16,22 @@ from retain.language.plan import Plan
 from retain.model import Effect, Instant, Message
 from retain.pipeline import Options, Pipeline
 from retain.registry import Action, EffectResult
+from retain.store.rows import Accepted, ConsentRow, SuppressionRow
 from retain.store.store import Store
 
 CHUNK = 500
 _SETTLE = 90 * DAY  # how long after the last event waiting runs are followed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What is known from elsewhere before the first event: answers about consent, and suppressed addresses.
+
+    `consents` holds (purpose, granted) by customer key, such as `user:17`.
+    """
+
+    consents: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    suppressions: Sequence[SuppressionRow] = ()
 
 
 @dataclass(slots=True)
@@ -51,6 +63,7 @@ def simulate(
     start: Instant | None = None,
     end: Instant | None = None,
     batch: int = CHUNK,
+    given: Given | None = None,
     observe: Callable[[Performed], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Simulation:
@@ -60,6 +73,7 @@ def simulate(
         start: earlier messages are history: known, but they start nothing.
         end: where the clock stops. None: after the last message the runs that wait are followed to their end, for at
             most 90 days; nothing new starts in that time.
+        given: what is known from elsewhere; the answers of events count over it.
         observe: told of every action, each answered with its declared example.
         progress: told how many messages are decided.
     """
@@ -79,7 +93,8 @@ def simulate(
                 batch=batch, virtual=True, respond=stand_in, observe=_counting(outcome, observe), tally=tally
             )
             pipeline = Pipeline(store, plan, ordered[0].received_at - 1, options)
-            _run(pipeline, store, ordered, outcome, batch, settle=end is None, progress=progress)
+            knowing = _Knowing(store, given or Given())
+            _run(pipeline, knowing, ordered, outcome, batch, settle=end is None, progress=progress)
             _count(store, outcome, tally)
         finally:
             store.close()
@@ -92,9 +107,38 @@ def stand_in(effect: Effect, action: Action, at: Instant) -> EffectResult:
     return EffectResult(effect_id=effect.id, status="done", output=action.example.output)
 
 
+class _Knowing:
+    """Takes messages into a store, and with each customer's first one what is known of the customer from elsewhere."""
+
+    def __init__(self, store: Store, given: Given) -> None:
+        self._store = store
+        self._given = given
+        self._seen: set[str] = set()
+        store.add_suppressions(given.suppressions)
+
+    def accept(self, messages: Sequence[Message], now: Instant) -> Sequence[Accepted]:
+        """Store messages; one result for each."""
+        accepted = self._store.accept(messages, now)
+        answers: list[ConsentRow] = []
+        for message, one in zip(messages, accepted, strict=True):
+            key = _key_of(message)
+            if key in self._given.consents and key not in self._seen:
+                self._seen.add(key)
+                known = self._given.consents[key].items()
+                answers += [ConsentRow(one.customer, purpose, granted, 0, "given") for purpose, granted in known]
+        if answers:
+            self._store.add_consents(answers)
+        return accepted
+
+
+def _key_of(message: Message) -> str:
+    named = (("user", message.user_id), ("anonymous", message.anonymous_id), ("email", message.email.casefold()))
+    return next((f"{kind}:{value}" for kind, value in named if value), "")
+
+
 def _run(
     pipeline: Pipeline,
-    store: Store,
+    store: _Knowing,
     ordered: list[Message],
     outcome: Simulation,
     batch: int,

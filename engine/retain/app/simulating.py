@@ -13,12 +13,13 @@ from typing import IO
 from retain.app.messages import BadRow, read_messages, stored_messages
 from retain.app.project import Project, defaults_of
 from retain.app.reading import reading, short_key
-from retain.app.simulate import Simulation, simulate
+from retain.app.simulate import Given, Simulation, simulate
 from retain.decide.facts import Performed
 from retain.errors import NotFoundError, RetainError, RuleError
 from retain.instants import format_instant
 from retain.language.plan import Plan, make_plan
 from retain.model import Instant, Json, Message
+from retain.store.store import Store
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,8 +56,8 @@ def simulate_project(
     plan = plan_of(project, rules)
     with ExitStack() as stack:
         write = None if effects is None else stack.enter_context(_writing(effects))
-        messages = stack.enter_context(_messages(project, past))
-        return simulate(plan, messages, start=past.start, end=past.end, observe=write, progress=progress)
+        messages, given = stack.enter_context(_messages(project, past))
+        return simulate(plan, messages, start=past.start, end=past.end, given=given, observe=write, progress=progress)
 
 
 def plan_of(project: Project, rules: Sequence[str]) -> Plan:
@@ -90,12 +91,22 @@ def simulation_json(outcome: Simulation) -> Json:
 
 
 @contextmanager
-def _messages(project: Project, past: Past) -> Iterator[Iterator[Message]]:
+def _messages(project: Project, past: Past) -> Iterator[tuple[Iterator[Message], Given]]:
     if past.files:
-        yield _from_files(project, past)
+        yield _from_files(project, past), Given()
         return
     with reading(project.config) as store:  # imported history starts nothing live; here it is what is asked about
-        yield (replace(message, historical=False) for message in stored_messages(store, past.end))
+        messages = (replace(message, historical=False) for message in stored_messages(store, past.end))
+        yield messages, _given(store)
+
+
+def _given(store: Store) -> Given:
+    """What was brought into the store by hand: it stands in no event."""
+    consents: dict[str, dict[str, bool]] = {}
+    for answer in store.consents_from_outside():
+        for key in store.identities_of(answer.customer):
+            consents.setdefault(key, {})[answer.purpose] = answer.granted
+    return Given(consents=consents, suppressions=store.suppressions())
 
 
 def _from_files(project: Project, past: Past) -> Iterator[Message]:

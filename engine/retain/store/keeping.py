@@ -106,6 +106,22 @@ class KeepingMethods:
         values = [(row.customer, row.purpose, row.granted, row.at, row.source, row.text) for row in rows]
         self._write_many(INSERT_CONSENT, values)
 
+    def consents_from_outside(self) -> list[ConsentRow]:
+        """Answers that no event gave, such as imported ones, in the order in which they count."""
+        sql = (
+            "SELECT customer, purpose, granted, at, source, text FROM consents c WHERE NOT EXISTS"
+            " (SELECT 1 FROM events e WHERE e.customer = c.customer AND e.occurred_at = c.at)"
+            " ORDER BY at, granted DESC, id"
+        )
+        with self._db.read() as session:
+            return [ConsentRow(row[0], row[1], bool(row[2]), *row[3:]) for row in session.rows(sql)]
+
+    def suppressions(self) -> list[SuppressionRow]:
+        """Every address that must not be written to."""
+        with self._db.read() as session:
+            rows = session.rows("SELECT channel, address, reason, at FROM suppressions ORDER BY channel, address")
+        return [SuppressionRow(*row) for row in rows]
+
     def add_suppressions(self, rows: Sequence[SuppressionRow]) -> None:
         """Keep addresses that must not be written to, in one transaction; known ones keep their first reason."""
         self._write_many(INSERT_SUPPRESSION, [(row.channel, row.address, row.reason, row.at) for row in rows])

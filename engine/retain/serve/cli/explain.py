@@ -10,7 +10,21 @@ from retain.app.explaining import Explanation, explain_rule
 from retain.app.reading import reading, short_key, time_or_none
 from retain.app.times import show_time, zone_name
 from retain.serve.cli.context import load, now, zone_of
-from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, columns, hint, json_option, print_json, say, show
+from retain.serve.cli.output import (
+    BAD,
+    CAREFUL,
+    GOOD,
+    NAME,
+    QUIET,
+    columns,
+    console,
+    emit,
+    hint,
+    json_option,
+    print_json,
+    say,
+    show,
+)
 
 MARKS = {"ok": GOOD, "NO": BAD, "??": CAREFUL}
 
@@ -34,12 +48,14 @@ def command(rule: str, customer: str, at: str | None, as_json: bool) -> None:
         print_json(found.as_json())
         return
     zone = zone_of(project.config)
-    say(
+    head = Text.assemble(
         (found.rule, NAME),
         f" · customer {short_key(found.customer)} · {show_time(found.at, zone)} {zone_name(zone)}",
         (f" · revision {found.revision[:4]}…", QUIET),
     )
-    say((found.verdict, GOOD if found.verdict.startswith(("run started", "would")) else BAD))
+    verdict = Text(found.verdict, style=GOOD if found.verdict.startswith(("run started", "would")) else BAD)
+    room = min(console().width, 120) - head.cell_len - verdict.cell_len
+    emit(Text.assemble(head, " " * room if room > 2 else "\n", verdict))
     table = columns("", "", "", "", fold=[""])
     for line in found.lines:
         mark = Text(line.mark, style=MARKS.get(line.mark, ""))

@@ -50,8 +50,8 @@ def command(
     """Run the rules over past events, on a virtual clock.
 
     The whole engine decides, nothing is sent, and no store is changed: actions answer with their declared example.
-    Without files it runs over the events in the project's store. After the last event the runs that still wait are
-    followed to their end, unless --to says where to stop.
+    Without files it runs over the events in the project's store, with the consents that were imported. After the last
+    event the runs that still wait are followed to their end, unless --to says where to stop.
     """
     project = load()
     past = Past(
@@ -85,9 +85,8 @@ def command(
 
 def show_rules(outcome: Simulation) -> None:
     """One row per rule: started, effects by action, refused and ended by reason."""
-    table = columns(
-        "rule", "started", "effects", "refused", "ended by", right=["started"], gap=1 if console().width < 90 else 2
-    )
+    names = ("rule", "started", "effects", "refused", "ended by")
+    table = columns(*names, right=["started"], fold=["effects", "ended by"], gap=1 if console().width < 90 else 2)
     for name, rule in sorted(outcome.rules.items()):
         table.add_row(name, amount(rule.started), *_cells(rule))
     show(table)
