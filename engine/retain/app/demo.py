@@ -40,7 +40,7 @@ DATA_SETS = (
         about="every order of 23,570 customers of CDNOW, 1997 to 1998; real, days without time of day",
         file="data/purchases.csv.gz",
         mapping="purchases.mapping.yml",
-        rules=("loyalty-upgrade", "loyalty-downgrade", "loyalty-points", "churn-alert"),
+        rules=("loyalty-upgrade", "loyalty-downgrade", "churn-alert"),
     ),
 )
 
