@@ -11,14 +11,17 @@ from retain.language import ast
 from retain.language.ast import Node
 from retain.language.codegen import compile_condition, compile_test, compile_value
 from retain.language.interpreter import evaluate
+from retain.language.motion import NEVER, earliest
 from retain.language.next_change import NextChange, compile_next_change
 from retain.language.render import render
 from retain.language.scope import Scope
+from retain.language.turning import next_turn_of
 from retain.language.values import to_json, type_of
 from retain.language.windows import reach
 from retain.model import Instant, Json, Millis, Place, digest
 
-MAX_FOLLOWED = 50  # turns of single clauses on the way to the instant at which the whole is true
+MAX_TURNS = 20  # instants of single clauses to try; from then on each is followed to its next change
+MAX_FOLLOWED = 50  # instants to try on the way to the one at which the whole is another
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,21 +179,29 @@ class Condition:
         if not self.needs.uses_time:
             return None
         at: Instant | None = None
-        for _ in range(MAX_FOLLOWED):
-            at = self._next_looks[failing](scope)
-            if failing < 0 or at is None:
-                return at
+        is_true = failing < 0
+        for tried in range(MAX_FOLLOWED):
+            following = self._next_turns if tried < MAX_TURNS else self._next_changes
+            asked = following if failing < 0 else (following[failing],)
+            at = earliest(*(follow(scope) for follow in asked))
+            if at is None or at >= NEVER:
+                return None
             scope = scope.at(at)
             failing = self.first_failing(scope)
-            if failing < 0:
+            if (failing < 0) is not is_true:
                 return at
         return at
 
     @cached_property
-    def _next_looks(self) -> tuple[NextChange, ...]:
-        """Of each clause, and last of the whole, when it turns true or ceases to be."""
-        clauses = [compile_next_change(node, compile_test(node)) for node in self.nodes]
-        return (*clauses, compile_next_change(self._whole, self.is_true))
+    def _next_changes(self) -> tuple[NextChange, ...]:
+        """Of each clause, when it turns true or ceases to be."""
+        return tuple(compile_next_change(node, compile_test(node)) for node in self.nodes)
+
+    @cached_property
+    def _next_turns(self) -> tuple[NextChange, ...]:
+        """Of each clause, an instant before which it does neither."""
+        changes = enumerate(next_turn_of(node) for node in self.nodes)
+        return tuple(turn or self._next_changes[index] for index, turn in changes)
 
     @cached_property
     def can_be_unknown(self) -> bool:
