@@ -11,8 +11,9 @@ from typing import Protocol
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.planned import cron_instants, plan_customer, zone_of_trigger
 from retain.decide.timers import decide_backfill, decide_planned
+from retain.errors import StoreError
 from retain.language.plan import Plan, Planned, Watch
-from retain.model import Instant
+from retain.model import DecisionRow, Instant
 from retain.pipeline.load import load_customers
 from retain.pipeline.options import Options
 from retain.store.rows import Batch, ScheduleRow, WatchRow
@@ -24,6 +25,7 @@ class Commits(Protocol):
 
     def facts(self) -> Facts: ...
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None: ...
+    def refresh(self) -> None: ...
 
 
 class Sweeps:
@@ -36,6 +38,7 @@ class Sweeps:
         self._watches = {watch.id: watch for watch in plan.watches}
         self._personal = {planned.id: planned for planned in plan.personal_schedules}
         self._crons = {planned.id: planned for planned in plan.crons}
+        self._alone = 0  # customers that are still looked at one by one, because a chunk raised
         self._rows = self._register_watches(now)
         self._schedules = self._register_crons(now)
 
@@ -58,7 +61,25 @@ class Sweeps:
         return bool(self.positions) or any(row.sweep_at is not None for row in self._schedules.values())
 
     def step(self, now: Instant, pipeline: Commits) -> int:
-        """Do one chunk of what is under way; how many customers were looked at."""
+        """Do one chunk of what is under way; how many customers were looked at.
+
+        A chunk that raises is done again one by one; a customer who raises alone is recorded and passed over.
+        """
+        try:
+            looked_at = self._step(now, pipeline)
+        except StoreError:
+            pipeline.refresh()
+            raise
+        except Exception as error:  # noqa: BLE001  an edge: whatever a decision raises is recorded with its customer
+            pipeline.refresh()
+            if self._alone or self._options.batch == 1:
+                return self._pass_over(now, error)
+            self._alone = self._options.batch
+            return 1
+        self._alone = max(0, self._alone - 1)
+        return looked_at
+
+    def _step(self, now: Instant, pipeline: Commits) -> int:
         for row in self._rows.values():
             if not row.done:
                 return self._backfill(row, now, pipeline)
@@ -66,6 +87,25 @@ class Sweeps:
             if schedule.sweep_at is not None:
                 return self._sweep(self._crons[planned_id], schedule, now, pipeline)
         return 0
+
+    def _pass_over(self, now: Instant, error: Exception) -> int:
+        """Go on behind the one customer for whom the sweep or backfill under way raises."""
+        self._alone = max(0, self._alone - 1)
+        for watch in self._rows.values():
+            if not watch.done:
+                customer = self._store.customer_ids_after(watch.position, 1)[0]
+                self._rows[watch.watch] = replace(watch, position=customer)
+                failure = _failure(now, watch.rule, customer, error)
+                self._store.commit(Batch(watch_progress=[self._rows[watch.watch]], decisions=[failure]))
+                return 1
+        for name, row in self._schedules.items():
+            if row.sweep_at is not None:
+                customer = self._store.customer_ids_after(row.position, 1)[0]
+                self._schedules[name] = replace(row, position=customer)
+                failure = _failure(now, row.rule, customer, error)
+                self._store.commit(Batch(schedules=[self._schedules[name]], decisions=[failure]))
+                return 1
+        raise error
 
     def begin(self, until: Instant, pipeline: Commits) -> bool:
         """Begin the earliest planned instant up to `until`; False when none is due."""
@@ -83,8 +123,13 @@ class Sweeps:
                 facts = pipeline.facts()
                 load_customers(self._store, facts, {0}, instant)
                 moment = Moment.of_timer(instant if self._options.virtual else max(until, instant))
-                decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
                 started = replace(started, sweep_at=None)
+                try:
+                    decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
+                except Exception as error:  # noqa: BLE001  an edge: recorded, and the next planned instant goes on
+                    pipeline.refresh()
+                    facts = pipeline.facts()
+                    facts.changes.decisions.append(_failure(moment.at, row.rule, 0, error))
                 self._save(facts, pipeline, planned_id, started)
             else:
                 self._save(pipeline.facts(), pipeline, planned_id, started)
@@ -99,7 +144,7 @@ class Sweeps:
         facts, customers = self._load(row.position, moment.at, pipeline)
         for customer in customers:
             decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
-        done = len(customers) < self._options.batch
+        done = len(customers) < self._limit
         position = customers[-1].id if customers else row.position
         following = replace(row, position=0 if done else position, sweep_at=None if done else row.sweep_at)
         self._save(facts, pipeline, planned.id, following)
@@ -120,15 +165,19 @@ class Sweeps:
             elif planned is not None and row.watch not in customer.watches:
                 plan_customer(facts, customer, None, moment)
             reached = customer.id
-        done = not paced and len(customers) < self._options.batch
+        done = not paced and len(customers) < self._limit
         following = replace(row, position=reached, done=done)
         self._rows[row.watch] = following
         pipeline.commit(facts, batch=Batch(watch_progress=[following]))
         return 0 if paced else len(customers) or 1
 
+    @property
+    def _limit(self) -> int:
+        return 1 if self._alone else self._options.batch
+
     def _load(self, position: int, at: Instant, pipeline: Commits) -> tuple[Facts, list[CustomerFacts]]:
         facts = pipeline.facts()
-        ids = self._store.customer_ids_after(position, self._options.batch)
+        ids = self._store.customer_ids_after(position, self._limit)
         load_customers(self._store, facts, ids, at)
         return facts, [facts.customers[customer] for customer in ids]
 
@@ -159,3 +208,10 @@ class Sweeps:
             self._store.commit(Batch(schedules=fresh))
         rows = known | {row.path: row for row in fresh}
         return {planned_id: rows[planned_id] for planned_id in self._crons}
+
+
+def _failure(at: Instant, rule: str, customer: int, error: Exception) -> DecisionRow:
+    why = f"{type(error).__name__}: {error}"
+    return DecisionRow(
+        at=at, event_seq=0, rule=rule, customer=customer, run="", kind="look", outcome="failed", path="", why=why
+    )
