@@ -110,6 +110,8 @@ class CustomerFacts:
 
     def live_runs(self) -> list[Run]:
         """Runs that hold their key or still look for their goal, oldest first."""
+        if not self.runs:
+            return []
         found = [run for run in self.runs.values() if run.ended_by == "" or run.goal_until is not None]
         found = [run for run in found if run.state.value != "ended"]
         found.sort(key=_age)

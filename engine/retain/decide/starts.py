@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from retain.decide.advance import advance, finish_run
 from retain.decide.facts import OUTCOME_NUMBER, OUTCOMES, CustomerFacts, Facts, Moment
@@ -67,13 +68,10 @@ _OPENING = frozenset({Outcome.STARTED, Outcome.QUEUED, Outcome.PARKED})
 
 def candidates_of(
     by_event: Iterable[Candidate], occasion: Occasion, edges: Sequence[Edge]
-) -> list[tuple[Candidate, Occasion]]:
-    """The event's rules and the edges it caused, as one list in the order of rule ids and triggers."""
-    found = [(candidate, occasion) for candidate in by_event]
-    if edges:
-        found += [candidate_of(edge) for edge in edges]
-        found.sort(key=_by_rule)
-    return found
+) -> Iterable[tuple[Candidate, Occasion]]:
+    """The event's rules and the edges it caused, in the order of rule ids and triggers."""
+    found = zip(by_event, repeat(occasion), strict=False)
+    return sorted([*found, *map(candidate_of, edges)], key=_by_rule) if edges else found
 
 
 def candidate_of(edge: Edge) -> tuple[Candidate, Occasion]:

@@ -18,7 +18,7 @@ from retain.pipeline.agenda import EFFECT, EVENT, KIND_NAMES, RUN, Agenda, Key, 
 from retain.pipeline.load import load_customers, load_shared_records
 from retain.pipeline.options import Options
 from retain.pipeline.sweeps import Sweeps
-from retain.pipeline.write import encode, make_batch
+from retain.pipeline.write import PackedOutcomes, encode, make_batch
 from retain.registry import ActionRequest, EffectResult
 from retain.store.rows import Batch
 from retain.store.store import Store
@@ -53,7 +53,7 @@ class Pipeline:
         self.store.save_revisions([(rule.revision, rule.id, encode(rule.source)) for rule in rules], now)
         numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
         sweeps = Sweeps(self.store, plan, self.options, now)
-        self.plan, self._numbers, self.sweeps = plan, numbers, sweeps
+        self.plan, self._packed, self.sweeps = plan, PackedOutcomes(numbers), sweeps
         self.refresh()
 
     def refresh(self) -> None:
@@ -218,7 +218,7 @@ class Pipeline:
 
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None:
         """Write a working set in one transaction and keep what later batches read from memory."""
-        made = make_batch(facts, self._numbers, watermark)
+        made = make_batch(facts, self._packed, watermark)
         if batch is not None:
             made.watch_progress, made.schedules = batch.watch_progress, batch.schedules
         if not made.is_empty:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from retain.model import DecisionRow, Effect, Event, Instant, Json, Record, Run
 
@@ -32,8 +32,7 @@ class Accepted:
     duplicate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """The one packed row per decided event: (revision number, outcome number, clause) per rule looked at."""
 
     event_seq: int  # negative: the derived event with that working number in the same batch
