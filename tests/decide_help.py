@@ -187,8 +187,9 @@ def ends(world: VirtualEngine, rule: str | None = None) -> list[str]:
 
 
 def effects(world: VirtualEngine) -> list[Effect]:
-    """All effects in the order in which they were made."""
-    return sorted(world.store.list_effects(limit=10_000), key=lambda effect: (effect.created_at, effect.id))
+    """All effects in the order of their runs and steps."""
+    place = {run.id: number for number, run in enumerate(runs(world))}
+    return sorted(world.store.list_effects(limit=10_000), key=lambda effect: (place[effect.run], effect.id))
 
 
 def events(store: Store) -> list[Event]:

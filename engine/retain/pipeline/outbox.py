@@ -75,7 +75,19 @@ def facts_for_effects(pipeline: Decides, effects: Iterable[Effect], now: Instant
     for run in pipeline.store.runs_by_id(missing).values() if missing else ():
         facts.customer(run.customer).runs[run.id] = run
     facts.effects.update({effect.id: effect for effect in effects})
+    _load_suppressed(pipeline.store, facts, effects)
     return facts
+
+
+def _load_suppressed(store: Store, facts: Facts, effects: Sequence[Effect]) -> None:
+    """Suppressions of the addresses that steps name themselves; those of the customers are loaded with them."""
+    named: dict[str, set[str]] = {}
+    for effect in effects:
+        address = effect.inputs.get("to")
+        if effect.channel and isinstance(address, str):
+            named.setdefault(effect.channel, set()).add(address.casefold())
+    for channel, addresses in named.items():
+        facts.suppressed.setdefault(channel, set()).update(store.suppressed(channel, sorted(addresses)))
 
 
 def _guarded(
