@@ -41,6 +41,39 @@ def engine_started():
 def engine_stopping():
     time.sleep(3600)
 """
+LISTENS = """
+import os
+from retain.hookspecs import hookimpl
+
+def note(text):
+    with open(os.environ["NOTES"], "a") as file:
+        file.write(text + "\\n")
+
+@hookimpl
+def engine_started():
+    note("engine_started")
+
+@hookimpl
+def run_started(run):
+    note(f"run_started {run.rule}")
+
+@hookimpl
+def run_finished(run):
+    note(f"run_finished {run.ended_by}")
+
+@hookimpl
+def effect_finished(effect, result):
+    note(f"effect_finished {effect.state.value} {bool(result)}")
+
+@hookimpl
+def event_rejected(reason, message):
+    note(f"event_rejected {reason} {message['event']}")
+    raise RuntimeError("an observer's fault is logged, nothing more")
+
+@hookimpl
+def engine_stopping():
+    note("engine_stopping")
+"""
 RAISES = (
     ACTION
     + """
@@ -157,3 +190,25 @@ def test_an_event_whose_decision_never_ends_is_put_aside_after_it_has_ended_the_
         assert failed.event.fields["order_id"] == "hang"
         assert "the process ended 2 times while this was decided" in failed.reason
         daemon.stop()
+
+
+def test_observers_are_told_what_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = tmp_path / "notes"
+    monkeypatch.setenv("NOTES", str(notes))
+    with mail_box(tmp_path) as box:
+        shop = Shop(tmp_path / "shop", box.port)
+        shop.install("listens", LISTENS)
+        shop.write()
+        with running(shop) as daemon:
+            daemon.order(1)
+            daemon.ask("POST", "/v1/track", {"event": "Nobody's"})
+            wait_until(lambda: shop.effects("done"))
+            assert daemon.stop() == 0
+    told = notes.read_text().splitlines()
+    assert (told[0], told[-1]) == ("engine_started", "engine_stopping")
+    assert set(told[1:-1]) == {
+        "run_started greet",
+        "run_finished done",
+        "effect_finished done True",
+        "event_rejected no_identity Nobody's",
+    }

@@ -24,7 +24,7 @@ from retain.app.watchdog import Watchdog
 from retain.app.writer import Writer
 from retain.clock import Clock, SystemClock
 from retain.deliver.dispatch import Dispatcher
-from retain.deliver.threads import Worker
+from retain.deliver.threads import DaemonExecutor, Worker
 from retain.errors import RetainError
 from retain.instants import format_instant
 from retain.language.plan import Plan
@@ -102,6 +102,7 @@ class Engine:
     async def start(self) -> None:
         """Take up what the last process left, then decide and deliver."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(DaemonExecutor(1))  # the standard one would wait for pages that hang
         self._dispatcher = Dispatcher(
             self.project.registry, self._take_results, clock=self._clock, max_concurrency=self._concurrency
         )
@@ -269,6 +270,6 @@ class Engine:
             try:
                 if future is not None:
                     self.stats.backlog = await asyncio.wrap_future(future)
-            except RetainError as error:
-                log.warning("cannot_look", reason=error.what)
+            except Exception:  # what is shown is old, what runs goes on
+                log.exception("cannot_look")
             await asyncio.sleep(_LOOK_EVERY_S)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -19,6 +20,7 @@ import structlog
 from retain.app.counters import Counters
 from retain.app.outside import Outside, Slots
 from retain.clock import Clock
+from retain.deliver.threads import settle
 from retain.errors import OverloadedError, RetainError, StoreError, StoreUnavailableError
 from retain.model import Instant, Message
 from retain.pipeline import Pipeline
@@ -108,20 +110,10 @@ class Writer:
     def call(self, job: Callable[[], T]) -> Future[T]:
         """Do something between two steps."""
         future: Future[T] = Future()
-        future.set_running_or_notify_cancel()
-
-        def run() -> None:
-            try:
-                result = job()
-            except BaseException as error:  # noqa: BLE001 - whoever asked is told; the writer goes on
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
         with self._lock:
             if self._stopping:
                 raise StoreUnavailableError("the daemon is stopping")
-            self._calls.append(run)
+            self._calls.append(partial(settle, future, job, (), {}))
         self._woken.set()
         return future
 
@@ -197,8 +189,9 @@ class Writer:
             self._note_trouble("ingest", error)
             for one in group:
                 one.future.set_exception(error)
-        except Exception as error:  # noqa: BLE001 - one sender's message must not fail the others
+        except Exception as error:  # one sender's message must not fail the others
             if len(group) == 1:
+                log.exception("message_not_stored")
                 group[0].future.set_exception(error)
             else:
                 for one in group:
@@ -225,7 +218,11 @@ class Writer:
                 self._note_success("ingest")
             report = self._pipeline.step(now)
             released = self._release(now)
-        except Exception as error:  # noqa: BLE001 - whatever it is, messages are still taken in, and it is tried again
+        except RetainError as error:
+            self._note_trouble("deciding", error)
+            return False
+        except Exception as error:  # messages are still taken in, and it is tried again
+            log.exception("deciding_failed")
             self._note_trouble("deciding", error)
             return False
         self._note_success("deciding")
@@ -275,7 +272,7 @@ class Writer:
         self._not_before = time.monotonic() + pause
         reason = error.what if isinstance(error, RetainError) else f"{type(error).__name__}: {error}"
         if self._troubles.get(what) != reason:
-            log.error(f"{what}_fails", reason=reason, exc_info=None if isinstance(error, RetainError) else error)
+            log.error(f"{what}_fails", reason=reason)
         self._troubles[what] = reason
 
     def _note_success(self, what: str) -> None:

@@ -15,11 +15,12 @@ T = TypeVar("T")
 def start(name: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
     """Run `function` in a daemon thread of its own; the future holds what it returned or raised."""
     future: Future[T] = Future()
-    threading.Thread(target=_settle, args=(future, function, args, kwargs), name=name, daemon=True).start()
+    threading.Thread(target=settle, args=(future, function, args, kwargs), name=name, daemon=True).start()
     return future
 
 
-def _settle(future: Future[T], function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def settle(future: Future[T], function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Run `function` here and put what it returned or raised into a future; not at all where that is cancelled."""
     if not future.set_running_or_notify_cancel():
         return
     try:
@@ -65,4 +66,4 @@ class Worker:
     def _work(self) -> None:
         while (item := self._calls.get()) is not None:
             future, call = item
-            _settle(future, call, (), {})
+            settle(future, call, (), {})

@@ -29,7 +29,6 @@ from retain.app.starting import open_for_run
 from retain.config import FILE, Config, HttpConfig
 from retain.config_checks import check_listen
 from retain.config_read import listen_address
-from retain.deliver.threads import DaemonExecutor
 from retain.errors import ConfigError, RetainError
 from retain.model import Json
 from retain.serve.admin import SOCKET_NAME, AdminServer, Handler
@@ -77,11 +76,12 @@ class _Daemon:
         self._notes = notes
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_ready = False
+        self._reload_asked = False
 
     async def run(self) -> int:
         """Open the doors, wait for a signal, close them again."""
         loop = asyncio.get_running_loop()
-        loop.set_default_executor(DaemonExecutor(1))
         sockets = self._bind()
         try:
             self._engine = Engine(self._project, notes=self._notes)
@@ -98,6 +98,9 @@ class _Daemon:
                 one.close()
             raise
         self._say_ready(sockets)
+        self._is_ready = True
+        if self._reload_asked:
+            self._hup()
         if self._config.reload == "watch":
             self._begin(self._watch())
         await self._stop.wait()
@@ -158,7 +161,9 @@ class _Daemon:
         return {"pid": os.getpid(), "version": __version__, **self._engine.status()}
 
     def _hup(self) -> None:
-        self._begin(self._reload())
+        self._reload_asked = True  # while it is not ready, for later
+        if self._is_ready:
+            self._begin(self._reload())
 
     async def _reload(self) -> None:
         await self._engine.reload()
@@ -170,7 +175,13 @@ class _Daemon:
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("task_failed", exc_info=error)
 
     def _end(self) -> None:
         if self._stop.is_set():
@@ -181,7 +192,7 @@ class _Daemon:
 
     async def _shut_down(self, listeners: list[Listener], admin: AdminServer) -> None:
         deadline = time.monotonic() + STOP_S
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*(one.close() for one in listeners)), STOP_S / 2)
