@@ -220,7 +220,8 @@ def _start_by_event(
     trigger: dict[str, Json] = {"kind": "event", "name": event.name, "planned_at": event.occurred_at}
     occasion = Occasion(event.cause, trigger, event, _is_late(facts, event))
     scope = event_scope(customer, moment, event.fields, changed)
-    start_rules(facts, customer, candidates_of(by_event, occasion, edges), scope, moment, outcomes)
+    screened = () if occasion.late or edges else facts.plan.screen(event.name)(scope)
+    start_rules(facts, customer, candidates_of(by_event, occasion, edges), scope, moment, outcomes, screened)
 
 
 def _is_late(facts: Facts, event: Event) -> bool:

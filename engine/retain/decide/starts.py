@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 
 from retain.decide.advance import advance, finish_run
 from retain.decide.facts import OUTCOME_NUMBER, OUTCOMES, CustomerFacts, Facts, Moment
@@ -30,17 +30,24 @@ def start_rules(
     scope: Scope,
     moment: Moment,
     outcomes: Outcomes,
+    screened: Iterable[int] = (),
 ) -> None:
     """Judge each candidate in the order of rule ids and triggers; one cause starts a rule once.
 
     Args:
         scope: of the event, shared by all candidates.
         outcomes: filled with one entry per candidate.
+        screened: the clause by which the `if` of each candidate fails, as `Plan.screen` says.
     """
     done: set[str] = set()
     tally = facts.tally
-    for candidate, occasion in candidates:
+    for (candidate, occasion), clause in zip(candidates, chain(screened, repeat(-1)), strict=False):
         rule = candidate.rule
+        if clause >= 0 and not done:  # what a start changes, the next rules see
+            outcomes.append((rule.revision, _CONDITION, clause))
+            if tally is not None:
+                tally[rule.id, _NAMES[_CONDITION]] += 1
+            continue
         if rule.id in done:
             outcomes.append((rule.revision, _OTHER_TRIGGER, -1))
             continue
@@ -63,6 +70,7 @@ def start_rules(
 
 _NAMES = tuple(outcome.value for outcome in OUTCOMES)
 _OTHER_TRIGGER = OUTCOME_NUMBER[Outcome.MERGED_TRIGGER]
+_CONDITION = OUTCOME_NUMBER[Outcome.CONDITION]
 _OPENING = frozenset({Outcome.STARTED, Outcome.QUEUED, Outcome.PARKED})
 
 

@@ -42,10 +42,31 @@ def compile_condition(nodes: Sequence[Node]) -> Callable[[Scope], int]:
         code = body.test(node, True)
         lines += [*body.new_bindings(), f"if not {code}:", f"    return {index}"]
 
-    def slow(scope: Scope) -> int:
-        return next((index for index, node in enumerate(nodes) if evaluate(node, scope) is not True), -1)
+    return cast(
+        Callable[[Scope], int], _build(module, [*lines, "return -1"], lambda scope: _first_failing(nodes, scope))
+    )
 
-    return cast(Callable[[Scope], int], _build(module, [*lines, "return -1"], slow))
+
+def compile_screen(conditions: Sequence[Sequence[Node]]) -> Callable[[Scope], list[int]]:
+    """One function for many conditions: for each what that of `compile_condition` gives; an empty one is true."""
+    module = _new_module()
+    body = Body(module)
+    tests = [[body.test(node, True) for node in nodes] for nodes in conditions]
+    lines = [*body.new_bindings(), "found = []"]
+    for codes in tests:
+        lines.append("while True:")
+        for index, code in enumerate(codes):
+            lines += [f"    if not {code}:", f"        found.append({index})", "        break"]
+        lines += ["    found.append(-1)", "    break"]
+
+    def slow(scope: Scope) -> list[int]:
+        return [_first_failing(nodes, scope) for nodes in conditions]
+
+    return cast(Callable[[Scope], list[int]], _build(module, [*lines, "return found"], slow))
+
+
+def _first_failing(nodes: Sequence[Node], scope: Scope) -> int:
+    return next((index for index, node in enumerate(nodes) if evaluate(node, scope) is not True), -1)
 
 
 def compile_test(node: Node) -> Callable[[Scope], bool]:

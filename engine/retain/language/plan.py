@@ -6,12 +6,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from typing import TypeAlias
 
+from retain.language.ast import Node
+from retain.language.codegen import compile_screen
 from retain.language.condition import Condition, Needs
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
+from retain.language.scope import Scope
 from retain.language.types import Schema
 from retain.model import Millis, digest
 from retain.registry import Registry
+
+Screen: TypeAlias = Callable[[Scope], list[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,11 @@ class Candidate:
     index: int
     own_if: Condition | None = None
     compared: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but its `if` can refuse a start of an event that is not late."""
+        return self.rule.status != "off" and self.own_if is None and not self.compared and not self.rule.runs.per
 
     @staticmethod
     def of(rule: Rule, index: int) -> Candidate:
@@ -103,6 +114,25 @@ class Plan:
     state_ids: frozenset[str]  # of all watches and personal schedules
     needs: Needs
     revisions: dict[str, Rule] = field(default_factory=dict)  # by revision hash; pinned ones are added when met
+    screens: dict[str, Screen] = field(default_factory=dict)  # by event name; made when first asked for
+
+    def screen(self, event: str) -> Screen:
+        """Generated code that looks at the `if` of all candidates of an event at once, 64 in one function.
+
+        For each it gives the first clause that is not true; -1 where all are, or where more than the `if` is asked.
+        """
+        found = self.screens.get(event)
+        if found is None:
+            asked = [_asked(candidate) for candidate in self.by_event.get(event, ())]
+            parts = [compile_screen(asked[start : start + 64]) for start in range(0, len(asked), 64)]
+            found = parts[0] if len(parts) == 1 else lambda scope: [clause for part in parts for clause in part(scope)]
+            self.screens[event] = found
+        return found
+
+
+def _asked(candidate: Candidate) -> tuple[Node, ...]:
+    condition = candidate.rule.condition
+    return condition.nodes if candidate.is_plain and condition is not None else ()
 
 
 def make_plan(ruleset: RuleSet, schema: Schema, registry: Registry, defaults: Defaults) -> Plan:
