@@ -23,6 +23,8 @@ from retain.store.store import Store
 class Commits(Protocol):
     """What a sweep needs of the pipeline."""
 
+    options: Options
+
     def facts(self) -> Facts: ...
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None: ...
     def refresh(self) -> None: ...
@@ -122,7 +124,7 @@ class Sweeps:
             if planned.trigger.each is None:
                 facts = pipeline.facts()
                 load_customers(self._store, facts, {0}, instant)
-                moment = Moment.of_timer(instant if self._options.virtual else max(until, instant))
+                moment = Moment.of_timer(instant if pipeline.options.virtual else max(until, instant))
                 started = replace(started, sweep_at=None)
                 try:
                     decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
@@ -140,7 +142,7 @@ class Sweeps:
         assert row.sweep_at is not None
         zone = zone_of_trigger(planned.trigger, None, self._plan.defaults.zone)
         occurrence = next(iter(cron_instants(planned, row.sweep_at - 1, row.sweep_at, zone)))[1]
-        moment = Moment.of_timer(row.sweep_at if self._options.virtual else max(now, row.sweep_at))
+        moment = Moment.of_timer(row.sweep_at if pipeline.options.virtual else max(now, row.sweep_at))
         facts, customers = self._load(row.position, moment.at, pipeline)
         for customer in customers:
             decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
