@@ -132,6 +132,13 @@ def test_rules_with_errors_are_not_simulated(shop: Path, events: Path) -> None:
     assert "error[E102]" in answer.err
 
 
+def test_what_only_sending_needs_is_not_asked_for(tmp_path: Path, events: Path) -> None:
+    folder = project(tmp_path / "p", "onboarding")
+    (folder / "retain.yaml").write_text("version: 1\n")
+    assert here("-C", folder, "check", "--json").code == 1
+    assert here("-C", folder, "simulate", "--events", events, "--json").json["rules"]["onboarding"]["started"] == 1
+
+
 def test_the_store_is_only_read_and_no_socket_is_opened(
     shop: Path, events: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
