@@ -520,6 +520,12 @@ STEPS = _cases(
     - emit: order_complted
             ^~~~~~~~~~~~~~ E112
     ---
+    - emit: {event: task_closed, data: {task_id: 17}}
+                                                 ^~ E307
+    ---
+    - emit: {event: signed_up, data: {plan: "{{ event.total }}"}}
+                                            ^~~~~~~~~~~~~~~~~~~ E308
+    ---
     - set: {contry: DE}
             ^~~~~~ E102
     """,

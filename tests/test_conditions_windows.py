@@ -80,6 +80,8 @@ def test_exact_days_do_not_follow_the_clocks() -> None:
 def test_where_midnight_is_skipped_the_day_begins_at_the_first_minute_that_exists() -> None:
     beirut = ZoneInfo("Asia/Beirut")
     assert midnight(local_day(at("2026-03-29 12:00", beirut), beirut), beirut) == at("2026-03-28 22:00")
+    toronto = ZoneInfo("America/Toronto")  # in 1919 clocks went from 23:30 to 00:30
+    assert midnight(local_day(at("1919-03-31 12:00", toronto), toronto), toronto) == at("1919-03-31 04:30")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,12 @@ def test_a_text_has_this_problem_at_this_column_and_no_other(case: Case) -> None
     ], "\n".join(p.render() for p in found)
 
 
+def test_each_name_inside_where_that_asks_the_past_is_told() -> None:
+    text = "count(order_completed where total > metrics.spend and total < 3 * metrics.spend) > 1"
+    found = problems_of(text, "rule")
+    assert [(problem.code, problem.place.column) for problem in found] == [("E115", 37), ("E115", 67)]
+
+
 @pytest.mark.parametrize("case", TEXTS, ids=str)
 def test_every_problem_says_what_and_most_say_how(case: Case) -> None:
     (problem,) = problems_of(case.text, case.setting)

@@ -28,6 +28,7 @@ from retain.language.rules import (
 )
 from retain.language.steps import walk
 from retain.model import digest
+from retain.registry import Function
 from rule_file_help import REGISTRY, SHARED, SHOP, load, load_clean, one_rule
 
 ABANDONED_CART = """
@@ -227,6 +228,7 @@ def test_schedules_by_cron_and_by_a_date_of_the_customer() -> None:
     assert isinstance(birthday, ScheduleTrigger)
     assert birthday.field_schedule is not None
     assert (birthday.field_schedule.offset, birthday.field_schedule.at) == (-14 * DAY, time(8, 30))
+    assert birthday.field_schedule.declared == "date"
     assert birthday.timezone_field == "timezone"
     assert ruleset.rules["birthday"].needs.customer == {"birth_date", "timezone"}
 
@@ -456,6 +458,19 @@ def test_a_rule_is_rebuilt_from_the_stored_text_alone() -> None:
     assert again.condition.key == rule.condition.key
     assert again.source == rule.source
     assert list(again.calendars) == ["office"]
+
+
+def test_what_only_the_text_of_a_function_names_is_pinned_too() -> None:
+    worth = Function(
+        name="worth", summary="", parameters={}, body="case when customer in segment big then 2 else 1 end"
+    )
+    registry = replace(REGISTRY, functions={**REGISTRY.functions, "worth": worth})
+    text = dedent(PINNED).replace("customer in segment big]", "worth() > 1]")
+    ruleset, _ = load_rules([("shared.yaml", SHARED), ("rules.yaml", text)], SHOP, registry)
+    rule = ruleset.rules["r"]
+    assert set(rule.source["segments"]) == {"big"}
+    assert set(rule.source["metrics"]) == {"twice", "spend"}
+    assert load_revision(rule.source, SHOP, registry, ruleset).revision == rule.revision
 
 
 @pytest.mark.parametrize(

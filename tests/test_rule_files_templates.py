@@ -143,6 +143,13 @@ def test_a_message_with_a_gap_is_refused() -> None:
         read_templates({"hello.txt": MESSAGE}).render("hello", {"customer": {}, "data": {}})
 
 
+def test_a_message_may_ask_whether_there_is_a_value() -> None:
+    text = "Subject: x\n\n{% if customer.first_name %}Dear {{ customer.first_name }}{% else %}Hello{% endif %}"
+    templates = read_templates({"hello.txt": text})
+    assert templates.render("hello", {"customer": {}})["text"] == "Hello"
+    assert templates.render("hello", {"customer": {"first_name": "Ada"}})["text"] == "Dear Ada"
+
+
 def test_a_message_that_works_for_ever_is_stopped() -> None:
     text = f"Subject: x\n\n{{% for a in range(9999) %}}{{% for b in range({FUEL}) %}}.{{% endfor %}}{{% endfor %}}"
     with pytest.raises(RuleError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import replace
 
 from retain.errors import ConditionError, RetainError
@@ -112,11 +113,10 @@ class Calls(Operators):
         return replace(node, field_type=field_type, type=self._history_type(node, field_type))
 
     def _no_history_in(self, where: Node | None) -> None:
-        for part in where.walk() if where is not None else ():
-            if isinstance(part, ast.MetricRef | ast.InSegment | ast.Expanded) and _asks_the_past(part.body):
+        for part in _with_bodies(where) if where is not None else ():
+            if any(isinstance(inner, ast.History) for inner in part.walk()):
                 what = f"inside 'where' the past cannot be asked again, and {self.text(part)} does so"
                 self.report("E115", what, part, "compare it outside of 'where'")
-                return
 
     def _field_of(self, node: ast.History) -> Type | None:
         form, span = HISTORY[node.function], node.spans[0]
@@ -232,5 +232,10 @@ class Calls(Operators):
         return body
 
 
-def _asks_the_past(body: Node | None) -> bool:
-    return body is not None and any(isinstance(part, ast.History) for part in body.walk())
+def _with_bodies(node: Node) -> Iterator[Node]:
+    """The metrics, segments and functions that a text itself names, without those that they name."""
+    if isinstance(node, ast.MetricRef | ast.InSegment | ast.Expanded):
+        yield node
+        return
+    for child in node.children():
+        yield from _with_bodies(child)

@@ -26,19 +26,21 @@ MAX_FOLLOWED = 50  # instants to try on the way to the one at which the whole is
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Which facts an expression reads, so that they can be loaded before deciding and nothing else is.
+    """Which facts an expression reads, so that they can be loaded before deciding and nothing else is; and its names.
 
     Args:
         customer: dotted customer fields.
         events: event name to how far back it is looked at in milliseconds; None is all history.
         event_fields: dotted fields of the event being decided.
         uses_time: whether time alone can change the value.
+        names: segments and metrics that it stands on, as "segment vip" or "metric spend", also inside others.
     """
 
     customer: frozenset[str] = frozenset()
     events: Mapping[str, Millis | None] = field(default_factory=dict)
     event_fields: frozenset[str] = frozenset()
     uses_time: bool = False
+    names: frozenset[str] = frozenset()
 
     @staticmethod
     def union(*needs: Needs) -> Needs:
@@ -53,6 +55,7 @@ class Needs:
             events,
             frozenset().union(*(need.event_fields for need in needs)),
             any(need.uses_time for need in needs),
+            frozenset().union(*(need.names for need in needs)),
         )
 
 
@@ -83,6 +86,10 @@ def _own_needs(node: Node) -> Needs:
             moves = window is not None and window.form not in ("since", "start")
             events = {name: reach(window) for name in (event, event2) if name}
             return Needs(events=events, uses_time=moves or node.function == "days_since")
+        case ast.MetricRef(name=name):
+            return Needs(names=frozenset({f"metric {name}"}))
+        case ast.InSegment(name=name):
+            return Needs(names=frozenset({f"segment {name}"}))
         case ast.Call(function="known_days" | "days_since" | "days_until" | "age"):
             return Needs(uses_time=True)
         case _:

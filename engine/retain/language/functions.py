@@ -55,7 +55,7 @@ SCALAR: Mapping[str, BuiltIn] = {
             "round(x [, places])",
             "whole number, or number with places",
             "missing",
-            "x, a half rounded up",
+            "x rounded, a half away from zero",
             1,
             2,
         ),

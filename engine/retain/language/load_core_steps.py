@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from retain.errors import did_you_mean
 from retain.instants import parse_duration
@@ -14,8 +14,9 @@ from retain.language.rules import EmitStep, SetStep, StopStep, WaitStep
 from retain.language.schedules import parse_until
 from retain.language.shapes import misfit, read_duration, read_keys, read_text
 from retain.language.template import Insert, Template, Text, read_template
+from retain.language.types import Type
 from retain.language.yaml_nodes import MapNode, Node, Scalar
-from retain.model import Problem
+from retain.model import Json, Problem
 
 _UNTIL_KINDS = ("instant", "date", "text")
 
@@ -122,20 +123,41 @@ def read_set(text: StepText, env: Environment, draft: Draft) -> SetStep | None:
 def read_emit(text: StepText, env: Environment, draft: Draft) -> EmitStep | None:
     """`emit: NAME`, or `emit: {event: NAME, data: {...}}`."""
     node = text.value
-    data: Template = Template({})
     event_node: Node | None = node
+    data_node: Node | None = None
     if isinstance(node, MapNode):
         read_keys(node, ("event", "data"), "emit", draft.problems, required=("event",))
-        event_node = node.get("event")
-        data_node = node.get("data")
-        if data_node is not None and not isinstance(data_node, MapNode):
-            draft.problems.append(misfit(data_node, "a map", "data"))
-        elif data_node is not None:
-            data = _read_data(data_node, env, draft)
+        event_node, data_node = node.get("event"), node.get("data")
     if not draft.has_customer:
         draft.problems.append(node.complain("E315", "emit makes an event of a customer, and this schedule has none"))
     event = known_event(event_node, draft.names, draft.problems) if event_node is not None else ""
+    data = _read_event_data(data_node, event, env, draft)
     return EmitStep(path=text.path, id=text.id, place=text.node.place, event=event, data=data) if event else None
+
+
+def _read_event_data(node: Node | None, event: str, env: Environment, draft: Draft) -> Template:
+    """The fields of a new event, in the types that it declares; it may have others."""
+    if node is None:
+        return Template({})
+    if not isinstance(node, MapNode):
+        draft.problems.append(misfit(node, "a map", "data"))
+        return Template({})
+    data = _read_data(node, env, draft)
+    known = draft.names.schema.events.get(event, {})
+    draft.problems.extend(_field_problems(node, data.shape, known, draft))
+    return data
+
+
+def _field_problems(
+    node: MapNode, shape: Json, known: Mapping[str, Type], draft: Draft, above: str = ""
+) -> Iterator[Problem]:
+    for name, value in node.entries.items() if isinstance(shape, Mapping) else ():
+        path = above + name
+        if path in known:
+            validator = draft.names.validator_of_type(known[path])
+            yield from value_problems(value, Template(shape[name]), validator, path, node.keys[name])
+        elif isinstance(value, MapNode):
+            yield from _field_problems(value, shape[name], known, draft, f"{path}.")
 
 
 def read_stop(text: StepText, draft: Draft) -> StopStep:

@@ -97,7 +97,6 @@ def _read(key: Scalar, node: MapNode, was: str, draft: Draft) -> Rule:
             problems.append(
                 wait.complain("W205", "a run that waits here cannot move to an edited rule", "give it an id")
             )
-    source = pinned_source(key.text, was, node, draft)
     rule = Rule(
         id=key.text,
         place=key.place,
@@ -116,14 +115,14 @@ def _read(key: Scalar, node: MapNode, was: str, draft: Draft) -> Rule:
         liveness=read_limit(node.get("liveness"), "liveness", problems, "runs"),
         steps=steps,
         on_change=cast(OnChange, on_change),
-        revision=revision_of(source),
-        source=source,
         calendars={
             name: calendar for name, calendar in draft.names.calendars.items() if f"calendar {name}" in draft.mentions
         },
         uses=tuple(draft.actions),
     )
-    return replace(rule, needs=_needs(rule))
+    needs = _needs(rule)
+    source = pinned_source(rule.id, node, needs, draft)
+    return replace(rule, needs=needs, revision=revision_of(source), source=source)
 
 
 def _read_runs(node: Node | None, draft: Draft) -> Runs:
@@ -167,10 +166,13 @@ def _calendars(draft: Draft) -> Mapping[str, Calendar]:
     return {name: known[name] for name in known if f"calendar {name}" in draft.mentions}
 
 
-def pinned_source(rule_id: str, was: str, node: MapNode, draft: Draft) -> Mapping[str, Json]:
-    """The rule as written, with the segments, metrics and calendars that it names: enough to rebuild it."""
+def pinned_source(rule_id: str, node: MapNode, needs: Needs, draft: Draft) -> Mapping[str, Json]:
+    """The rule as written, with the segments, metrics and calendars that it names: enough to rebuild it.
+
+    Those that only the text of a plugin's function names, are known from what the rule needs.
+    """
     names = draft.names
-    mentioned = set(draft.mentions)
+    mentioned = draft.mentions | needs.names
     for name in draft.mentions:
         mentioned |= names.uses.get(name, frozenset())
     source: dict[str, Json] = {"language": LANGUAGE_VERSION, "id": rule_id, "rule": plain(node)}

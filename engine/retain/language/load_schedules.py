@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import time
-from typing import cast
+from typing import Literal, cast
 
 from retain.errors import did_you_mean
 from retain.language.condition import Condition
@@ -84,7 +84,10 @@ def _read_field_schedule(node: MapNode, kind: str, draft: Draft) -> FieldSchedul
     if not field:
         return None
     offset: Millis = after - before
-    return FieldSchedule(kind="yearly" if kind == "yearly" else "date", field=field, offset=offset, at=at)
+    declared: Literal["date", "instant"] = "date" if draft.names.schema.customer[field].kind == "date" else "instant"
+    return FieldSchedule(
+        kind="yearly" if kind == "yearly" else "date", field=field, offset=offset, at=at, declared=declared
+    )
 
 
 def _read_zone(node: Node | None, draft: Draft) -> tuple[str, str]:

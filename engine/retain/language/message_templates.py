@@ -1,7 +1,7 @@
 """Message templates of a project: `templates/NAME.txt` with headers and text, and perhaps `NAME.html` beside it.
 
 They are minijinja, a language of its own for prose. Here they are read, asked which fields they use, and rendered for
-previews: with an error for anything missing, and with a limit on the work that one message may take.
+previews: with an error for printing what is missing, and with a limit on the work that one message may take.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from retain.message_files import is_template_name, read_message_file
 from retain.model import Fields, Json, Problem
 
 FUEL = 1_000_000  # steps of one rendering; a page of prose takes a few thousand
+# A missing value cannot be printed, but `{% if customer.first_name %}` may ask for it; minijinja's stubs lag behind.
+_UNDEFINED: Json = "semi_strict"
 ROOTS = frozenset({"customer", "event", "steps", "data", "trigger", "unsubscribe_url"})
 _GLOBALS = frozenset({"range", "dict", "namespace", "debug"})
 _SOFT = r"(?:\s*\|\s*default\b|\s+is\s+(?:not\s+)?(?:un)?defined\b|\s+or\b)"
@@ -144,7 +146,7 @@ def unknown_roots(part: MessagePart) -> Iterator[str]:
 
 
 def _environment(filters: Mapping[str, Callable[..., Json]]) -> Environment:
-    return Environment(undefined_behavior="strict", fuel=FUEL, filters=dict(filters))
+    return Environment(undefined_behavior=_UNDEFINED, fuel=FUEL, filters=dict(filters))
 
 
 def _without_missing(value: Json) -> Json:

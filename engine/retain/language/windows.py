@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, tzinfo
+from datetime import date, tzinfo
 from functools import lru_cache
 
-from retain.instants import DAY, from_datetime, parse_instant, to_datetime
+from retain.instants import DAY, parse_instant, to_datetime
 from retain.language.ast import Window
 from retain.language.scope import Scope
+from retain.language.zones import start_of_date
 from retain.model import Instant, Millis
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -24,8 +25,7 @@ def local_day(at: Instant, zone: tzinfo) -> int:
 @lru_cache(maxsize=4096)
 def midnight(day: int, zone: tzinfo) -> Instant:
     """The first instant of a local day; where a change of the clocks skips midnight, the first one that exists."""
-    when = datetime.fromordinal(min(max(day, 1 - _EPOCH_DAY), _LAST_DAY) + _EPOCH_DAY)
-    return from_datetime(when.replace(tzinfo=zone))
+    return start_of_date(date.fromordinal(min(max(day, 1 - _EPOCH_DAY), _LAST_DAY) + _EPOCH_DAY), zone)
 
 
 @lru_cache(maxsize=1024)
