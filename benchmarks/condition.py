@@ -11,6 +11,8 @@ from collections.abc import Callable
 from statistics import median
 from time import process_time
 
+from report import Figure, arguments, report
+
 from retain.instants import DAY
 from retain.language.codegen import compile_condition
 from retain.language.environment import Environment
@@ -101,28 +103,29 @@ def timed(function: Six, scope: Scope) -> float:
     return (process_time() - start) / TIMES * 1e6
 
 
-def compare(name: str, limit: Six, product: Six, scope: Scope) -> float:
-    """Print one line and return the median ratio."""
-    pairs = [(timed(limit, scope), timed(product, scope)) for _ in range(ROUNDS)]
+def compare(what: str, limit: Six, product: Six, scope: Scope, rounds: int, bound: float | None = None) -> Figure:
+    """One line of the report: the median of the ratios."""
+    pairs = [(timed(limit, scope), timed(product, scope)) for _ in range(rounds)]
     ratio = median(product_us / limit_us for limit_us, product_us in pairs)
     ours, theirs = median(b for _, b in pairs), median(a for a, _ in pairs)
-    print(f"{name:34} by hand {theirs:6.3f} us   generated {ours:6.3f} us   ratio {ratio:5.2f}")
-    return ratio
+    return Figure(what, f"{ours:.3f} us", f"lambda by hand: {theirs:.3f} us", ratio, bound)
 
 
 def main() -> int:
-    """Print the ratios; exit code 1 where the six clauses are above the limit."""
+    """Tell the ratios; exit code 1 where the six clauses are above the limit."""
+    args = arguments(__doc__)
+    rounds = 11 if args.quick else ROUNDS
     six, seven = generated(*CLAUSES), generated(*CLAUSES, HISTORY_CLAUSE)
     people = customers()
     for scope in people.values():
         assert (six(scope) < 0) is bool(by_hand(scope))
         assert (seven(scope) < 0) is bool(by_hand_with_history(scope))
-    ratio = compare("six clauses, all true", by_hand, six, people["all true"])
+    every = people["all true"]
+    figures = [compare("six clauses, all true", by_hand, six, every, rounds, LIMIT)]
     for name in ("4th false", "1st false", "empty"):
-        compare(f"six clauses, {name}", by_hand, six, people[name])
-    compare("with count(order in last 90d)", by_hand_with_history, seven, people["all true"])
-    print(f"condition ratio {ratio:.2f} (limit {LIMIT})")
-    return int(ratio > LIMIT)
+        figures.append(compare(f"six clauses, {name}", by_hand, six, people[name], rounds))
+    figures.append(compare("with count(order in last 90d)", by_hand_with_history, seven, every, rounds))
+    return report(args, figures)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ Run: python benchmarks/wire.py
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 
 import msgspec
+from report import Figure, arguments, median_ratio, report
 
 from retain.language.types import Schema, Type
 from retain.wire import decode_request
@@ -46,19 +46,18 @@ TYPES = FieldTypes(
 )
 
 
-def main() -> None:
-    """Print both rates and their ratio, from interleaved rounds."""
+def main() -> int:
+    """Tell both rates and their ratio, from interleaved rounds."""
+    args = arguments(__doc__)
     calls = [{**CALL, "messageId": f"message-{number:036}"} for number in range(BATCH)]
     body = msgspec.json.encode({"batch": calls, "sentAt": "2026-11-21T10:00:01.123+00:00"})
     reading = Reading(source="shop", types=TYPES, received_at=1_795_255_201_200)
     ours, bare = [], []
-    for _ in range(ROUNDS):
+    for _ in range(5 if args.quick else ROUNDS):
         ours.append(_seconds(lambda: read_calls(decode_request(body), reading)))
         bare.append(_seconds(lambda: msgspec.json.decode(body)))
-    ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, bare, strict=True))
-    print(f"reading and typing   {BATCH / min(ours):>10,.0f} messages/s")
-    print(f"decoding JSON alone  {BATCH / min(bare):>10,.0f} messages/s")
-    print(f"cost against decoding alone: {ratio:.1f}x (limit of use: 50,000 messages/s)")
+    told, against = f"{BATCH / min(ours):,.0f} calls/s", f"decoding the JSON alone: {BATCH / min(bare):,.0f} calls/s"
+    return report(args, [Figure("read calls of the Segment API", told, against, median_ratio(ours, bare))])
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -69,4 +68,4 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
