@@ -32,7 +32,7 @@ from retain.testing import run_rule_tests
 ELSEWHERE = {"docs/reference/time.md"}  # test_time_reference.py reads it
 OWN = [page for page in pages() if page not in GENERATED | ELSEWHERE]
 YAML = [block for page in OWN for block in blocks(page, "yaml")]
-RULES = [block for block in YAML if not block.note.startswith(("example: configuration", "example: mapping"))]
+RULES = [block for block in YAML if not block.note.startswith(("example: configuration", "example: mapping", "file: "))]
 CONDITIONS = [
     (table, row[0])
     for page in OWN
@@ -77,6 +77,19 @@ def test_a_condition_in_a_table_means_something(table: Table, text: str) -> None
     node, problems = read_condition(TextSource(text), environment(table.note))
     assert [problem.render() for problem in problems if not _announced(problem.code, table.note)] == []
     assert node is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [row[:2] for page in OWN for table in tables(page) if table.note == "refused" for row in table.rows],
+)
+def test_a_condition_that_is_said_to_be_refused_is_refused_so(text: str, code: str) -> None:
+    env = environment("")
+    if code == "E103":
+        env = replace(env, events=None)
+    node, problems = read_condition(TextSource(text), env)
+    assert node is None
+    assert code in {problem.code for problem in problems}
 
 
 def loaded(block: Block) -> tuple[RuleSet, list[Problem]]:
