@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docs_help import ROOT, pages, registry, schema, tables, text_of
+from docs_help import ROOT, pages, registry, schema, text_of
 from retain import hookspecs
 from retain.language import load_rule, load_schedules, load_sets, load_steps, load_triggers
 from retain.language.rules_schema import rules_json_schema
@@ -69,10 +69,8 @@ def test_every_shipped_action_is_named() -> None:
     assert unexplained(registry().actions, RULES) == []
 
 
-def test_every_outcome_of_a_start_and_every_state_of_an_effect_has_its_row() -> None:
-    rows = {table.note: [row[0] for row in table.rows] for table in tables(RULES)}
-    assert set(rows["outcomes"]) == set(Outcome)
-    assert set(rows["effect states"]) == set(EffectState)
+def test_every_outcome_of_a_start_and_every_state_of_an_effect_is_explained() -> None:
+    assert unexplained([*Outcome, *EffectState], "docs/reference/outcomes.md") == []
 
 
 def test_every_key_of_a_rule_test_is_explained() -> None:
