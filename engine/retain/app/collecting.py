@@ -1,4 +1,4 @@
-"""How often Python looks for garbage while the engine decides."""
+"""How often Python looks for garbage: never while rules are loaded, rarely while the engine decides."""
 
 from __future__ import annotations
 
@@ -25,3 +25,15 @@ def rare_collection() -> Iterator[None]:
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Look for no garbage while something is loaded that stays."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

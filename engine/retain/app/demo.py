@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from retain.app.collecting import rare_collection
 from retain.app.messages import read_messages
 from retain.app.project import Project, defaults_of, open_project
 from retain.app.scaffold import make_project, packs
@@ -72,7 +73,8 @@ def run_data_set(project: Project, data: DataSet, *, progress: Callable[[int], N
     ruleset = replace(project.ruleset, rules=kept)
     plan = make_plan(ruleset, project.schema, project.registry, defaults_of(project.config))
     messages = list(read_messages(folder / data.file, project.schema, mapping=folder / data.mapping))
-    return simulate(plan, messages, end=max(message.received_at for message in messages), progress=progress)
+    with rare_collection():
+        return simulate(plan, messages, end=max(message.received_at for message in messages), progress=progress)
 
 
 def make_live_project(directory: Path, smtp_port: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from retain.app.collecting import no_collection
 from retain.config import Config, load_config
 from retain.config_checks import check_plugin_sections
 from retain.deliver.loading import LoadedPlugins, load_plugins
@@ -91,7 +92,8 @@ def read_project(directory: Path, config: Config, loaded: LoadedPlugins, files: 
     registry = loaded.registry
     schema, problems = load_schema([directory / SCHEMAS], registry)
     templates = read_templates(template_files(directory), registry.filters)
-    ruleset, found = load_rules(list(files.items()), schema, registry, templates=templates)
+    with no_collection():
+        ruleset, found = load_rules(list(files.items()), schema, registry, templates=templates)
     problems = [*problems, *found, *check_plugin_sections(config, registry.config_schemas)]
     problems += plugin_problems(directory, config, registry, ruleset)
     return Project(

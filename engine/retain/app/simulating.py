@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
+from retain.app.collecting import rare_collection
 from retain.app.messages import BadRow, read_messages, stored_messages
 from retain.app.project import Project, defaults_of
 from retain.app.reading import reading, short_key
@@ -58,6 +59,7 @@ def simulate_project(
         raise RuleError("the rules have errors", cure="see them with: retain check", problems=errors)
     plan = plan_of(project, rules)
     with ExitStack() as stack:
+        stack.enter_context(rare_collection())
         write = None if effects is None else stack.enter_context(_writing(effects))
         messages, given = stack.enter_context(_messages(project, past))
         return simulate(plan, messages, start=past.start, end=past.end, given=given, observe=write, progress=progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from retain.app.collecting import rare_collection
 from retain.serve.cli.context import leave, project_dir
 from retain.serve.daemon import run_daemon
 
@@ -15,4 +16,6 @@ def command(listen: str | None) -> None:
 
     SIGTERM and Ctrl-C finish what is being sent and stop; a second one stops at once. SIGHUP takes changed rules.
     """
-    leave(run_daemon(project_dir().resolve(), listen=listen))
+    with rare_collection():
+        code = run_daemon(project_dir().resolve(), listen=listen)
+    leave(code)
