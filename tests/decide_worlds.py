@@ -72,7 +72,7 @@ def _step(draw: st.DrawFn, depth: int, number: int) -> Json:
         "note": {"note.write": {"text": "{{ trigger.kind }}"}},
         "turn": {"turn.take": {}},
         "set": {"set": {"stage": draw(st.integers(0, 3)), "activated": draw(st.booleans())}},
-        "emit": {"emit": draw(st.sampled_from(["x", "a"]))},
+        "emit": {"emit": draw(st.sampled_from(["x", "a", {"event": "b", "data": {"k": "k1", "n": 2}}]))},
         "fail": {"fail.now": {}, "on_error": draw(st.sampled_from(["stop", "continue"]))},
         "crash": {"crash.now": {}},
         "stop": {"stop": "enough"},

@@ -23,7 +23,7 @@ def same_in_every_batch(text: str, messages: list[Message]) -> None:
 
 
 @given(rule_texts(), streams())
-@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
 def test_one_batch_of_n_is_n_batches_of_one(text: str, messages: list[Message]) -> None:
     same_in_every_batch(text, messages)
 
