@@ -67,6 +67,11 @@ def _turn(view: StoreView, inputs: Fields) -> StoreChanges:
     )
 
 
+def _tell(view: StoreView, inputs: Fields) -> StoreChanges:
+    """Make an event of the customer with a number, whoever the run is about."""
+    return StoreChanges(events=(NewEvent(name="x", customer=int(inputs["customer"])),))
+
+
 def _refuse(view: StoreView, inputs: Fields) -> StoreChanges:
     raise PermanentError("it cannot be done")
 
@@ -94,6 +99,7 @@ ACTIONS = (
     _action("post.nobody", "text", run=_post, customer="none"),
     _action("note.write", "text", apply=_note, output={"text": "x", "by": "x"}),
     _action("turn.take", apply=_turn, output={"n": 1}, record_kinds=frozenset({"turn"})),
+    _action("tell.other", "customer", apply=_tell),
     _action("fail.now", apply=_refuse),
     _action("crash.now", apply=_crash),
 )

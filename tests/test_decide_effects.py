@@ -285,6 +285,22 @@ def test_setting_what_is_set_already_is_no_event() -> None:
     assert [event.name for event in events(world.store)].count("customer_updated") == 1
 
 
+def test_b9_an_event_for_another_customer_is_accepted_as_a_new_one() -> None:
+    text = """
+    rules:
+      r: {when: {event: a}, then: [{tell.other: {customer: "2"}}]}
+      s: {when: {event: x}, then: [{note.write: {text: x}}]}
+      t: {when: {event: b}, then: [{note.write: {text: b}}]}
+    """
+    world = engine(text)
+    for customer in ("c1", "c2"):
+        world.event(customer, "z")
+    world.send(*(world.message(customer, MessageKind.TRACK, name, {}) for customer, name in (("c1", "a"), ("c2", "b"))))
+    assert said(world) == ["b", "x"]
+    last = events(world.store)[-1]
+    assert (last.name, last.customer, last.depth, last.cause_seq) == ("x", 2, 1, None)
+
+
 # Rules without a customer
 
 

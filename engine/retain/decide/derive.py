@@ -15,7 +15,7 @@ from retain.traits import apply_traits
 def derive(
     facts: Facts, customer: CustomerFacts, new: NewEvent, moment: Moment, origin: str, number: int
 ) -> Event | None:
-    """Queue an event of the same customer; a chain that has grown too long is cut and recorded.
+    """Queue an event of the same customer, or post one of another's; a chain that grew too long is cut and recorded.
 
     Args:
         origin: the run, effect or command that makes it; with `number` its identity in every store.
@@ -39,7 +39,7 @@ def derive(
         return None
     event = Event(
         seq=facts.number_event(),
-        customer=customer.id,
+        customer=customer.id if new.customer is None else new.customer,
         kind=new.kind,
         name=name,
         fields=new.fields,
@@ -50,6 +50,9 @@ def derive(
         depth=depth,
         origin=origin,
     )
+    if event.customer != customer.id:
+        facts.changes.posted.append(event)
+        return event
     facts.changes.events.append(event)
     facts.derived.append(event)
     return event

@@ -133,6 +133,7 @@ class Changes:
     effects: dict[str, Effect] = field(default_factory=dict)
     cancelled: list[tuple[str, str]] = field(default_factory=list)  # (run id, reason): its pending effects
     events: list[Event] = field(default_factory=list)  # derived, with negative working numbers
+    posted: list[Event] = field(default_factory=list)  # made for another customer, to be decided in their own turn
     summaries: list[tuple[int, Instant, list[tuple[str, int, int]], list[Change]]] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
     consents: list[tuple[int, str, bool, Instant, str]] = field(default_factory=list)

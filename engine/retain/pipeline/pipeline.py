@@ -156,7 +156,7 @@ class Pipeline:
         if guard is not None:
             guard.end()
         self.commit(facts, watermark)
-        return StepReport(decided, timers, more=agenda.truncated)
+        return StepReport(decided, timers, more=agenda.truncated or bool(facts.changes.posted))
 
     def _quarantine(self, key: Key, error: Exception, until: Instant) -> StepReport:
         """Put aside the one item that cannot be decided; everything else goes on."""

@@ -48,6 +48,7 @@ def make_batch(facts: Facts, packed: PackedOutcomes, watermark: int | None) -> B
     batch = Batch(watermark=watermark)
     batch.customers = [_row(facts.customers[id_]) for id_ in sorted(changes.customers) if id_ and id_ not in merged]
     batch.events = changes.events
+    batch.posted = changes.posted
     batch.runs = list(changes.runs.values())
     batch.effects = list(changes.effects.values())
     batch.cancel_effects_of = changes.cancelled
