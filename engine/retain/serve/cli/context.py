@@ -1,10 +1,8 @@
-"""What commands share: the project that they are about, and its store."""
+"""What commands share: the project that they are about."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,7 +10,6 @@ import click
 import structlog
 
 from retain.app.project import Project, open_project
-from retain.app.reading import Store, reading
 from retain.clock import SystemClock
 from retain.config import Config, load_config
 from retain.errors import NotFoundError
@@ -38,14 +35,6 @@ def load() -> Project:
 def config() -> Config:
     """The project's retain.yaml alone, where rules do not matter."""
     return load_config(project_dir().resolve())
-
-
-@contextmanager
-def opened() -> Iterator[tuple[Config, Store]]:
-    """The project's configuration and its store, read-only."""
-    found = config()
-    with reading(found) as store:
-        yield found, store
 
 
 def zone_of(found: Config) -> ZoneInfo:

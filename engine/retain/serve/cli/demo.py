@@ -85,7 +85,7 @@ def _live(directory: Path, *, once: bool) -> None:
 
 
 def _ann() -> dict[str, Any]:
-    """Somebody who agreed, and lives where it is about noon: the policy's quiet hours would hold the letter at night."""
+    """Somebody who agreed and lives where it is about noon: at night the policy's quiet hours would hold the letter."""
     west = time.gmtime().tm_hour - 12
     zone = f"Etc/GMT{west:+d}" if west else "UTC"
     return {"first_name": "Ann", "email": "ann@example.test", "timezone": zone, "consent": {"marketing": True}}

@@ -10,7 +10,7 @@ from retain.app.rows import effect_json
 from retain.app.times import show_time, zone_name
 from retain.model import Effect, EffectState, Json
 from retain.serve.cli.acting import asking
-from retain.serve.cli.context import leave, opened, zone_of
+from retain.serve.cli.context import leave, zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import (
     BAD,
@@ -27,6 +27,7 @@ from retain.serve.cli.output import (
     show,
     styled,
 )
+from retain.serve.cli.stored import opened
 
 STATES = click.Choice([state.value for state in EffectState])
 _OPEN = (EffectState.DEAD, EffectState.IN_DOUBT)

@@ -8,9 +8,10 @@ from retain.app.reading import names_of
 from retain.app.rows import event_json
 from retain.app.times import show_time
 from retain.serve.cli.acting import act
-from retain.serve.cli.context import opened, zone_of
+from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, limit_option
 from retain.serve.cli.output import GOOD, columns, counted, hint, json_option, print_json, say, show
+from retain.serve.cli.stored import opened
 
 
 @click.group("events")

@@ -6,9 +6,10 @@ import click
 
 from retain.app.rows import reject_json
 from retain.app.times import show_time
-from retain.serve.cli.context import opened, zone_of
+from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import limit_option
 from retain.serve.cli.output import GOOD, columns, hint, json_option, print_json, say, show
+from retain.serve.cli.stored import opened
 
 
 @click.group("rejects")

@@ -10,7 +10,7 @@ from retain.app.rows import decision_json, effect_json, run_json
 from retain.app.times import show_time, zone_name
 from retain.model import Run, RunState
 from retain.serve.cli.acting import act
-from retain.serve.cli.context import opened, zone_of
+from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import (
     GOOD,
@@ -26,6 +26,7 @@ from retain.serve.cli.output import (
     styled,
     title,
 )
+from retain.serve.cli.stored import opened
 
 STATES = click.Choice([state.value for state in RunState])
 

@@ -9,9 +9,10 @@ from retain.app.reading import names_of
 from retain.app.rows import record_json
 from retain.app.times import show_time, zone_name
 from retain.serve.cli.acting import act
-from retain.serve.cli.context import now, opened, zone_of
+from retain.serve.cli.context import now, zone_of
 from retain.serve.cli.filters import by_option, limit_option
 from retain.serve.cli.output import BAD, GOOD, QUIET, columns, counted, hint, json_option, print_json, say, show
+from retain.serve.cli.stored import opened
 
 KIND = "task"
 
