@@ -110,6 +110,17 @@ def test_a_long_history_is_not_tried_event_by_event() -> None:
     assert next_look(found, customer({}, *events)) == NOON - 3 * DAY // 24 + 90 * DAY + 1
 
 
+def test_a_comparison_that_comes_out_alike_whatever_its_case_comes_to_has_no_look() -> None:
+    text = (
+        "case when count(order in last 45d) >= 2 then 2 when exists(order in last 45d) then 1 else 0 end < customer.{}"
+    )
+    fields = {"points": 0, "ltv": 1.5}
+    scope = customer(fields, ("order", NOON - 5 * DAY, {}), ("order", NOON - 40 * DAY, {}))
+    assert next_look(condition(text.format("points")), scope) is None
+    assert next_look(condition(text.format("balance")), scope) is None
+    assert next_look(condition(text.format("ltv")), scope) == NOON + 5 * DAY + 1
+
+
 def test_what_is_not_so_long_after_an_event_is_left_to_the_general_way() -> None:
     for text in ("exists(order this month)", "known_days() > 3", "days_since(order) > known_days()"):
         assert next_turn_of(node(text)) is None

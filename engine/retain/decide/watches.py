@@ -31,6 +31,8 @@ def touched(facts: Facts, name: str, changed: frozenset[str], is_new: bool) -> I
     plan = facts.plan
     if is_new:
         return plan.watches
+    if not changed:
+        return plan.watches_by_event.get(name, ())
     found: dict[tuple[str, str], Watch] = {}
     for watch in plan.watches_by_event.get(name, ()):
         found[watch.rule.id, watch.trigger.path] = watch

@@ -17,11 +17,11 @@ from retain.language.interpreter import evaluate
 from retain.language.motion import Motion, State, applied, still
 from retain.language.render import render
 from retain.language.scope import Scope
+from retain.language.timeless import is_timeless
 from retain.language.types import Type
 from retain.language.values import convert, type_of
 from retain.model import Fields, Instant, Json
 
-_OF_TIME = ("known_days", "days_since", "days_until", "age")
 _NUMERIC = ("int", "number", "money")
 
 
@@ -45,13 +45,6 @@ StateOf: TypeAlias = Callable[[Moment], State]
 MotionOf: TypeAlias = Callable[[Moment], Motion]
 
 
-def is_timeless(node: Node) -> bool:
-    """Whether only a new fact can change the value; an event that has yet to begin to count can change it too."""
-    if isinstance(node, ast.History) or (isinstance(node, ast.Call) and node.function in _OF_TIME):
-        return False
-    return all(map(is_timeless, node.children()))
-
-
 class Ahead:
     """The maker of the functions of one condition, by the tables of tests and of values."""
 
@@ -64,7 +57,7 @@ class Ahead:
     ) -> None:
         self._states = states
         self._motions = motions
-        self._in_where = in_where
+        self.in_where = in_where
         self._slots: dict[str, int] = {}
 
     def inside_where(self) -> Ahead:
@@ -107,7 +100,7 @@ class Ahead:
         return of_state
 
     def _timeless(self, node: Node) -> Callable[[Moment], Json]:
-        if self._in_where:
+        if self.in_where:
             return lambda moment: evaluate(node, moment.scope, moment.row)
         value = compile_value(node)
         return lambda moment: value(moment.scope)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from retain.instants import DAY
 from retain.language import ast
-from retain.language.ahead import Ahead, Moment, MotionOf, is_timeless
+from retain.language.ahead import Ahead, Moment, MotionOf
 from retain.language.ast import Node, Window
 from retain.language.codegen import compile_row_test, compile_row_value, compile_value
 from retain.language.motion import Motion, applied, combined, curved, earliest, linear, negated, still
 from retain.language.scalars import argument_type, call, operand_types
 from retain.language.scope import Scope
 from retain.language.span import Span, count_of, span_of_all, span_of_moving, span_of_some, total_of
+from retain.language.timeless import is_timeless
 from retain.language.types import SETS
 from retain.language.values import type_of
 from retain.language.windows import local_day, whole_years

@@ -189,8 +189,7 @@ class Condition:
         is_true = failing < 0
         for tried in range(MAX_FOLLOWED):
             following = self._next_turns if tried < MAX_TURNS else self._next_changes
-            asked = following if failing < 0 else (following[failing],)
-            at = earliest(*(follow(scope) for follow in asked))
+            at = following[failing](scope) if failing >= 0 else earliest(*(follow(scope) for follow in following))
             if at is None or at >= NEVER:
                 return None
             scope = scope.at(at)

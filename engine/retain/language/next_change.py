@@ -6,20 +6,19 @@ over where the condition is as before, so that a look is nearly always a change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from retain.language import ast
-from retain.language.ahead import Ahead, Moment, MotionOf, StateOf, is_timeless
+from retain.language.ahead import Ahead, Moment, StateOf
 from retain.language.ahead_values import MOTIONS
-from retain.language.ast import CompareOp, Node
+from retain.language.ast import Node
 from retain.language.interpreter import evaluate
 from retain.language.motion import NEVER, State, compared, crossing, earliest, joined, still
-from retain.language.scalars import compare
 from retain.language.scope import Scope
-from retain.language.types import Type
-from retain.language.values import common_type, convert, type_of
+from retain.language.settled import settled_state
+from retain.language.timeless import is_timeless
+from retain.language.values import common_type, type_of
 from retain.model import Instant, Json
 
 NextChange: TypeAlias = Callable[[Scope], Instant | None]
@@ -74,39 +73,8 @@ def _compare(ahead: Ahead, node: ast.Compare) -> StateOf:
     def state(moment: Moment) -> State:
         return compared(op, left(moment), right(moment), moment.now)
 
-    for choices, other, is_left in ((node.left, right, True), (node.right, left, False)):
-        values = _choices(choices, type_)
-        if values and is_timeless(node.right if is_left else node.left):
-            return _compare_choices(op, values, other, is_left, state)
-    return state
-
-
-def _compare_choices(op: CompareOp, values: Sequence[Json], other: MotionOf, is_left: bool, state: StateOf) -> StateOf:
-    """A comparison of one of a few constants with what time does not move: often all of them compare alike."""
-
-    def quick(moment: Moment) -> State:
-        fixed = other(moment).value
-        if fixed is None:
-            return State(None, None)
-        verdicts = {compare(op, value, fixed) if is_left else compare(op, fixed, value) for value in values}
-        return State(verdicts.pop(), None) if len(verdicts) == 1 else state(moment)
-
-    return quick
-
-
-def _choices(node: Node, wanted: Type) -> tuple[Json, ...]:
-    """The only values that a `case` over plain numbers can come to; none where it may come to another or be missing."""
-    if isinstance(node, ast.Expanded):
-        return _choices(node.body, wanted)
-    if not isinstance(node, ast.Case) or node.otherwise is None:
-        return ()
-    found = []
-    for value in (*(value for _, value in node.whens), node.otherwise):
-        if not isinstance(value, ast.Literal_) or type_of(value).kind not in ("int", "number"):
-            return ()
-        between = convert(value.value, type_of(value), type_of(node), UTC)
-        found.append(convert(between, type_of(node), wanted, UTC))
-    return tuple(found)
+    settled = None if ahead.in_where else settled_state(node)
+    return state if settled is None else lambda moment: settled(moment.scope) or state(moment)
 
 
 def _between(ahead: Ahead, node: ast.Between) -> StateOf:

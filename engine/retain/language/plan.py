@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import cached_property
 from typing import TypeAlias
 
 from retain.language.ast import Node
@@ -76,7 +77,7 @@ class Watch:
         return self.trigger.watch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Planned:
     """A `schedule` trigger of a rule."""
 
@@ -88,7 +89,7 @@ class Planned:
         """Whether each customer has an own planned instant: by a date field, or by cron in the customer's zone."""
         return self.trigger.field_schedule is not None or bool(self.trigger.timezone_field)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The identity of its state; a new text of the schedule is a new state."""
         trigger = self.trigger

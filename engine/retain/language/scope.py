@@ -70,8 +70,9 @@ class History:
         series = self.series.get(name)
         if series is None:
             return 0
-        first, last = series.bounds(low, high)
-        return max(0, last - first)
+        at = series.at
+        first = 0 if low is None else bisect_left(at, low)
+        return bisect_left(at, high, first) - first
 
 
 @dataclass(slots=True)

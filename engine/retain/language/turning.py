@@ -12,10 +12,11 @@ from typing import NamedTuple, TypeAlias
 
 from retain.instants import DAY
 from retain.language import ast
-from retain.language.ahead import is_timeless
 from retain.language.ast import CompareOp, Node
 from retain.language.scalars import compare
 from retain.language.scope import Scope
+from retain.language.settled import settled_state
+from retain.language.timeless import is_timeless
 from retain.language.values import type_of
 from retain.model import Instant, Millis
 
@@ -52,7 +53,11 @@ def next_turn_of(node: Node) -> NextTurn | None:
         for event in sorted({turn.event for turn in turns})
     ]
 
+    settled = settled_state(node) if isinstance(node, ast.Compare) else None
+
     def next_turn(scope: Scope) -> Instant | None:
+        if settled is not None and settled(scope) is not None:
+            return None
         now, found = scope.now, _FAR
         for event, delays, newest in plan:
             series = scope.history.series.get(event)
