@@ -174,3 +174,17 @@ def test_a_merge_of_a_merge_leaves_one() -> None:
     world.move_to(NOON + 2 * DAY)
     assert said(world) == ["once"]
     assert sorted(ends(world)) == ["done", "merged", "merged"]
+
+
+@pytest.mark.parametrize("batch", [1, 50])
+def test_effects_follow_their_runs_through_a_merge_of_a_merge(batch: int) -> None:
+    world = both("rules: {r: {when: {event: a}, then: [{post.it: {text: hi}}]}}", batch=batch)
+    world.event(ANON, "a")
+    world.event("u2", "z")
+    world.send(
+        replace(world.message("u1", MessageKind.ALIAS, "", {}), previous_id="n1"),
+        replace(world.message("u2", MessageKind.ALIAS, "", {}), previous_id="u1"),
+    )
+    survivor = world.store.find_customer("u2")
+    assert survivor is not None
+    assert [found.customer for found in (*effects(world), *runs(world))] == [survivor.id] * 2

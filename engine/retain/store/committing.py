@@ -12,7 +12,7 @@ from retain.store.database import Database, Session
 from retain.store.dialect import insert, upsert
 from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache
-from retain.store.merging import absorb
+from retain.store.merging import absorb_all
 from retain.store.rows import Batch, PauseRow
 from retain.store.tables import (
     consents,
@@ -73,15 +73,13 @@ class CommitMethods:
         """
         made = [*batch.events, *batch.posted]
         sources = self._sources.number(event.source for event in made) if made else {}
-        moved = {}
         with self._db.write() as session:
             numbers = _write_events(session, batch, sources)
             _write_state(session, batch, numbers)
             _write_log(session, batch, numbers)
             _write_records(session, batch.records)
             _write_progress(session, batch)
-            for merge in batch.merges:
-                moved.update(absorb(session, merge))
+            moved = absorb_all(session, batch.merges)
             _move_watermark(session, batch.watermark, bool(numbers))
         self._identities.update(moved.items())
         if batch.merges or batch.posted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from retain.store.database import Session
 from retain.store.identity import Identity, move_identities
 from retain.store.rows import Merge
@@ -25,8 +27,21 @@ EMPTY = (
 )
 
 
-def absorb(session: Session, merge: Merge) -> dict[Identity, int]:
+def absorb_all(session: Session, merges: Sequence[Merge]) -> dict[Identity, int]:
+    """Carry out the merges of one batch in their order; the identities that moved."""
+    last: dict[int, int] = {}
+    for merge in reversed(merges):
+        last[merge.loser] = last.get(merge.survivor, merge.survivor)
+    moved: dict[Identity, int] = {}
+    for merge in merges:
+        moved.update(_absorb(session, merge, last[merge.loser]))
+    return moved
+
+
+def _absorb(session: Session, merge: Merge, last: int) -> dict[Identity, int]:
     """Move everything of the loser to the survivor; the identities that moved.
+
+    Where the survivor is absorbed in the same batch, the runs that the batch wrote are at the last survivor already.
 
     Consents keep every answer, so the newest of both counts and of equal ones the withdrawal. Suppressions stand by
     address and stay. Decisions stay with the customer for whom they were made: before the merge the two were apart.
@@ -34,6 +49,7 @@ def absorb(session: Session, merge: Merge) -> dict[Identity, int]:
     moved = move_identities(session, merge.loser, merge.survivor)
     for sql in MOVES:
         session.change(sql, (merge.survivor, merge.loser))
-    session.change(MOVE_EFFECTS, (merge.survivor, merge.loser, merge.survivor, merge.survivor))
+    for owner in sorted({merge.survivor, last}):
+        session.change(MOVE_EFFECTS, (merge.survivor, merge.loser, owner, owner))
     session.change(EMPTY, (merge.survivor, merge.loser))
     return moved
