@@ -18,7 +18,7 @@ from retain.language.schema import load_schema
 from retain.language.source import TextSource
 from retain.registry import Registry
 
-CASES_ELSEWHERE = ("test_rule_files_codes", "test_project_codes")  # modules with a list CASES of things that have a code
+CASES_ELSEWHERE = ("test_rule_files_codes", "test_project_codes")  # modules with a list CASES of what has a code
 
 
 @pytest.mark.parametrize("case", TEXTS, ids=str)
