@@ -16,6 +16,7 @@ from mail_help import MailServer, Shop, serving, shop_in
 from retain.errors import PermanentError, TemporaryError
 from retain_email.addresses import Mailbox, is_address
 from retain_email.mime import Letter, header_line, to_bytes
+from retain_email.sending import SEND
 from retain_email.settings import read_settings
 
 
@@ -62,6 +63,11 @@ async def test_a_marketing_message_carries_the_headers_of_rfc_8058_in_one_line_e
 async def test_a_transactional_message_has_no_unsubscribe_link(shop: Shop, purpose: str) -> None:
     wire = await wire_of(shop, purpose=purpose)
     assert b"List-" not in wire
+
+
+def test_no_input_says_what_a_message_is_for_as_the_policy_of_its_channel_does() -> None:
+    assert "purpose" not in SEND.inputs["properties"]
+    assert SEND.inputs["additionalProperties"] is False
 
 
 async def test_every_message_says_that_a_machine_wrote_it_and_when(shop: Shop) -> None:

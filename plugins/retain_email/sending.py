@@ -108,7 +108,6 @@ SEND = Action(
             "to": {"type": "string", "description": "The address; default: customer.email."},
             "subject": {"type": "string", "description": "In place of the template's subject."},
             "data": {"type": "object", "description": "Values that the template uses as data.NAME."},
-            "purpose": {"type": "string", "description": "What consent is for, such as marketing or transactional."},
             "from": {"type": "string", "description": "The sender, as `Shop <shop@example.com>`."},
             "reply_to": {"type": "string", "description": "Where answers go."},
         },
