@@ -62,6 +62,21 @@ def test_on_error_steps_are_taken_and_then_the_rest() -> None:
     assert said(world) == ["one", "instead", "after"]
 
 
+def test_the_reason_of_a_failure_can_be_read_by_the_steps_that_are_taken_in_its_place() -> None:
+    text = """
+    rules:
+      r:
+        when: {event: a}
+        then:
+          - post.it: {text: one}
+            id: one
+            on_error: [note.write: {text: "{{ steps.one.error }}"}]
+    """
+    world = engine(text, answers=DEAD)
+    world.event("c1", "a")
+    assert said(world) == ["one", "gone"]
+
+
 def test_a_store_action_that_fails_is_a_dead_letter_too() -> None:
     world = engine("rules: {r: {when: {event: a}, then: [{fail.now: {}}, {note.write: {text: after}}]}}")
     world.event("c1", "a")

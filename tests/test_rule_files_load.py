@@ -428,6 +428,63 @@ def test_the_output_of_a_branch_can_be_missing_after_it() -> None:
     assert (problem.code, problem.place.line) == ("W206", 9)
 
 
+def test_the_branch_of_a_split_is_known_in_it_and_after_it_and_only_by_its_names() -> None:
+    _, (problem,) = load(
+        """
+        version: 1
+        rules:
+          r:
+            when: {event: signed_up}
+            then:
+              - split: {a: {weight: 50, then: [task.create: {title: "{{ steps.half.branch }}"}]}, b: {weight: 50}}
+                id: half
+              - task.create: {title: "{{ steps.half.branch }}"}
+              - if: [steps.half.branch == 'b']
+                then: [task.create: {title: b}]
+              - if: [steps.half.branch == 'c']
+                then: [task.create: {title: c}]
+        """
+    )
+    assert (problem.code, problem.place.line) == ("E111", 12)
+
+
+def test_the_error_of_a_step_is_known_where_the_run_goes_on_without_its_result() -> None:
+    load_clean(
+        """
+        version: 1
+        rules:
+          continues:
+            when: {event: signed_up}
+            then:
+              - {task.create: {title: a}, id: task, on_error: continue}
+              - if: [steps.task.error is present]
+                then: [task.create: {title: "Failed: {{ steps.task.error }}"}]
+          has_steps:
+            when: {event: signed_up}
+            then:
+              - task.create: {title: a}
+                id: task
+                on_error: [task.create: {title: "Failed: {{ steps.task.error }}"}]
+              - task.create: {title: "{{ default(steps.task.error, 'Well') }}"}
+        """
+    )
+
+
+def test_the_error_of_a_step_can_be_missing_and_with_on_error_stop_there_is_none() -> None:
+    rule = """
+        version: 1
+        rules:
+          r:
+            when: {event: signed_up}
+            then:
+              - {task.create: {title: a}, id: task, on_error: ON_ERROR}
+              - task.create: {title: "{{ steps.task.error }}"}
+    """
+    _, (missing,) = load(rule.replace("ON_ERROR", "continue"))
+    _, (unknown,) = load(rule.replace("ON_ERROR", "stop"))
+    assert (missing.code, unknown.code) == ("W206", "E102")
+
+
 PINNED = """
     version: 1
     segments: {big: {if: [metrics.twice > 100]}}

@@ -10,6 +10,7 @@ from retain.language.environment import Environment
 from retain.language.load_context import Draft, optional
 from retain.language.load_messages import message_problems
 from retain.language.load_values import value_problems
+from retain.language.rules import OnError
 from retain.language.schema_types import field_types
 from retain.language.shapes import misfit, read_duration, read_keys, read_number
 from retain.language.template import Insert, Template, read_template
@@ -72,11 +73,13 @@ def read_retry(node: Node | None, draft: Draft) -> Mapping[str, Json]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def output_of(action: Action, *, certain: bool) -> Mapping[str, Type]:
-    """What later steps can read of an action; `certain` where the run goes on only with a result."""
+def output_of(action: Action, *, on_error: OnError) -> Mapping[str, Type]:
+    """What later steps can read of an action: its output, why it was refused and, where a run can go on, its error."""
     fields = field_types(action.output, lambda *_: None)
-    known = fields if certain and not action.channel else optional(fields)
-    return {**known, "refused": Type("text", nullable=True)}
+    if on_error == "stop":
+        known = optional(fields) if action.channel else fields
+        return {**known, "refused": Type("text", nullable=True)}
+    return optional({**fields, "refused": Type("text"), "error": Type("text")})
 
 
 def _missing_required(action: Action, node: MapNode, template: Template, env: Environment) -> list[Problem]:

@@ -133,7 +133,8 @@ def _read_action(text: StepText, env: Environment, draft: Draft) -> Read:
     on_error_node = node.get("on_error")
     if isinstance(on_error_node, ListNode):
         on_error = "steps"
-        error_steps, _ = read_steps(on_error_node, f"{path}.on_error", env, draft)
+        failed = _with_step(env, text.id, {"error": Type("text")})
+        error_steps, _ = read_steps(on_error_node, f"{path}.on_error", failed, draft)
     elif on_error_node is not None:
         word = read_choice(on_error_node, ("stop", "continue"), "on_error", draft.problems)
         on_error = cast(OnError, word or "stop")
@@ -151,7 +152,7 @@ def _read_action(text: StepText, env: Environment, draft: Draft) -> Read:
         error_steps=error_steps,
         retry=retry,
     )
-    return step, _with_step(env, text.id, output_of(action, certain=on_error == "stop")) if text.id else env
+    return step, _with_step(env, text.id, output_of(action, on_error=on_error)) if text.id else env
 
 
 def _read_if(text: StepText, env: Environment, draft: Draft) -> Read:
@@ -213,7 +214,9 @@ def _read_split(text: StepText, env: Environment, draft: Draft) -> Read:
         draft.problems.append(key.complain("E212", "split needs 'id'", cure))
     if not isinstance(value, MapNode) or not value.entries:
         draft.problems.append(misfit(value, "a map of branches", "split", "write a: {weight: 50, then: [...]}"))
-        return None, env
+        draft.vague_steps.add(text.id)
+        return None, _with_step(env, text.id, {})
+    env = _with_step(env, text.id, {"branch": Type("text", enum=tuple(value.entries))})
     branches: list[Branch] = []
     afters: list[Environment] = []
     for name, item in value.entries.items():
