@@ -17,6 +17,7 @@ from retain.app.observing import Observers
 from retain.app.outside import Slots, ToDispatcher
 from retain.app.pages import messages_of
 from retain.app.project import Project, open_project
+from retain.app.pruning import Pruning
 from retain.app.rejecting import Rejects
 from retain.app.requests import Requests
 from retain.app.starting import FOLDER, keep_as_good
@@ -115,7 +116,8 @@ class Engine:
         if in_doubt:
             log.warning("in_doubt", effects=in_doubt, cure="see: retain effects list --state in_doubt")
         self._outside.ask_for_slots()
-        self._tasks = [asyncio.create_task(self._measure_lag()), asyncio.create_task(self._look())]
+        pruning = Pruning(self._store, self._clock, lambda: self.project.config.retention, self._in_writer)
+        self._tasks = [asyncio.create_task(work) for work in (self._measure_lag(), self._look(), pruning.run())]
         self._is_up = True
         self._hooks.notify("engine_started")
 

@@ -19,6 +19,7 @@ from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache
 from retain.store.keeping import KeepingMethods
 from retain.store.lock import StoreLock
+from retain.store.pruning import PruneMethods
 from retain.store.quarantine import QuarantineMethods
 from retain.store.rebuild import RebuildMethods
 from retain.store.tables import SCHEMA_VERSION
@@ -31,6 +32,7 @@ class Store(
     CommitMethods,
     KeepingMethods,
     QuarantineMethods,
+    PruneMethods,
     AdminMethods,
     CountMethods,
     RebuildMethods,
