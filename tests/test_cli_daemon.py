@@ -68,6 +68,23 @@ def test_a_pause_and_a_stop_reach_the_daemon(shop: Shop, tmp_path: Path) -> None
         assert here("-C", shop.folder, "resume", "--rule", "waits", "--json").json["resumed"] is True
 
 
+def test_a_reload_takes_the_changed_rules_or_says_why_not(shop: Shop) -> None:
+    with running(shop):
+        shop.change("waits:", "rests:")
+        taken = here("-C", shop.folder, "reload")
+        assert (taken.code, taken.out.splitlines()[0]) == (0, "reloaded  1 rule")
+        shop.change("signed_up", "singed_up")
+        refused = here("-C", shop.folder, "reload")
+        assert (refused.code, refused.out.splitlines()[0]) == (1, "refused  the rules of before stay in force")
+        assert "did you mean signed_up?" in refused.err
+        assert here("-C", shop.folder, "reload", "--json").json["ok"] is False
+
+
+def test_a_reload_without_a_daemon_says_how_to_start_it(shop: Shop) -> None:
+    answer = here("-C", shop.folder, "reload")
+    assert (answer.code, "start it with: retain run" in answer.err) == (2, True)
+
+
 def test_an_error_of_the_daemon_is_told_as_if_it_had_happened_here(shop: Shop) -> None:
     with running(shop):
         there = retain("runs", "stop", "nothing", cwd=shop.folder)

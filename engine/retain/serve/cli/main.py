@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Live": {
         "run": Entry("run", "Run the daemon."),
+        "reload": Entry("reload", "Have the daemon take changed rules."),
         "status": Entry("status", "Say what the project does right now."),
         "doctor": Entry("doctor", "Look for anything that needs a person."),
         "pause": Entry("pausing:pause", "Stop a rule, a channel or everything."),

@@ -1,0 +1,34 @@
+"""`retain reload`."""
+
+from __future__ import annotations
+
+import click
+
+from retain.serve.admin import SOCKET_NAME, AdminClient
+from retain.serve.cli.context import leave, project_dir
+from retain.serve.cli.output import BAD, GOOD, counted, hint, json_option, print_json, say
+
+_TIMEOUT_S = 300.0  # a reload moves every run that waits
+
+
+@click.command("reload")
+@json_option
+def command(as_json: bool) -> None:
+    """Have the running daemon take the changed rules, all of them or none.
+
+    With an error in any file the rules of before stay in force, and the exit code is 1.
+    """
+    client = AdminClient(project_dir().resolve() / SOCKET_NAME, timeout_s=_TIMEOUT_S)
+    answer = client.call("reload")
+    if as_json:
+        print_json(answer)
+    elif answer["ok"]:
+        moved = [f"{counted(count, 'waiting run')} {what}" for what, count in sorted((answer["moved"] or {}).items())]
+        say(("reloaded  ", GOOD), "; ".join([counted(answer["rules"], "rule"), *moved]))
+        hint("retain status")
+    else:
+        say(("refused  ", BAD), "the rules of before stay in force")
+        for problem in answer["problems"]:
+            click.echo(problem, err=True)
+        hint("retain check")
+    leave(0 if answer["ok"] else 1)
