@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from retain.config_read import listen_address
 from retain.errors import ConfigError
 from retain.instants import DAY, HOUR
 from retain.language.rules import Limit
-from retain.resources import resource
 
 HERE = Path("project")
 
@@ -242,11 +240,6 @@ def test_a_plugin_that_asks_for_the_public_url_gets_the_projects() -> None:
     given = {"host": "a", "project_dir": "project"}
     assert config.plugin_config("email") == given
     assert config.plugin_config("email", ["public_url"]) == {**given, "public_url": "https://news.example.com"}
-
-
-def test_the_schema_file_is_the_one_that_the_keys_make() -> None:
-    stored = json.loads((resource("schemas") / "retain.schema.json").read_text())
-    assert stored == config_json_schema()
 
 
 def test_the_schema_accepts_what_is_shown() -> None:
