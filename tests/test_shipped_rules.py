@@ -78,3 +78,9 @@ def test_the_cart_rule_needs_no_total() -> None:
 def test_marketing_mail_needs_consent_that_was_given() -> None:
     policy = shipped()[0].policies["email"]
     assert (policy.consent, policy.unknown) == ("marketing", "refuse")
+
+
+def test_a_shipped_trial_begins_and_ends_at_an_instant() -> None:
+    events = load_schema([], load_plugins({}).registry)[0].events
+    trials = [events["trial_started"], events["trial_ended"]]
+    assert {fields[name].kind for fields in trials for name in ("trial_start_date", "trial_end_date")} == {"instant"}
