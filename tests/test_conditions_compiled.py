@@ -150,3 +150,10 @@ def test_rows_kept_as_bytes_are_decoded_when_a_field_of_them_is_looked_at() -> N
     assert decoded == []
     assert compile_test(node("sum(order.total) == 5"))(scope)
     assert decoded == [b"{}"]
+
+
+def test_an_aggregate_that_stands_in_a_condition_twice_is_computed_once() -> None:
+    tree = node("spent(30d) > 300 or spent(30d) < customer.ltv or sum(order.total) > 9")
+    assert source_of(tree).count("def f") == 2
+    scope = customer({"ltv": 6}, ("order", NOON - DAY, {"total": 5}))
+    assert compile_test(tree)(scope) is (evaluate(tree, scope) is True) is True

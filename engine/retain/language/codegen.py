@@ -179,6 +179,7 @@ def _own_value(raw: Json, kind: Json, zone: Json) -> Json:
 _RUNTIME: dict[str, Json] = {
     "INF": float("inf"),
     "OverflowError": OverflowError,
+    "UNKNOWN": object(),
     "abs": abs,
     "all_of": _all_of,
     "any_of": _any_of,

@@ -81,6 +81,7 @@ class Body:
         self.module = module
         self.in_where = in_where
         self._bound: dict[str, str] = {}
+        self._kept: dict[str, str] = {}
         self._announced = 0
         self._temporaries = 0
         self._nesting = 0
@@ -100,6 +101,14 @@ class Body:
         """A fresh local."""
         self._temporaries += 1
         return f"t{self._temporaries}"
+
+    def once(self, key: str, write: Callable[[], str]) -> str:
+        """Code that is computed when it is first reached, however often the same stands in the function."""
+        if key not in self._kept:
+            name = f"v{len(self._kept)}"
+            self._bound[name] = "UNKNOWN"
+            self._kept[key] = f"({name} if {name} is not UNKNOWN else ({name} := {write()}))"
+        return self._kept[key]
 
     def test(self, node: Node, want: bool) -> str:
         """Code that is true exactly where the condition is `want`; where it is unknown, it is false for both."""

@@ -11,6 +11,7 @@ from retain.language import ast
 from retain.language.ast import Window
 from retain.language.codegen_body import Body, Module, Operand
 from retain.language.codegen_fields import typed_field
+from retain.language.render import render
 from retain.language.types import SETS, Type
 from retain.language.values import type_of
 
@@ -23,14 +24,20 @@ def history(body: Body, node: ast.History) -> Operand:
     """The code of one aggregate; counting without a filter needs no loop."""
     if node.function == "ratio":
         return _ratio(body, node)
+    text = f"{render(node, inline=True)}:{node.field_type}"
     if node.where is None and node.function in ("count", "exists"):
-        count = _count(body, node.event, node.window)
+        count = body.once(text, lambda: _count(body, node.event, node.window))
         return Operand((), f"({count} > 0)" if node.function == "exists" else count)
-    name = body.module.new_name()
-    body.module.add_function(name, "s", _function(body.module, node))
+    code = body.once(text, lambda: _call(body.module, node))
     if node.function in _NEVER_MISSING and type_of(node).kind != "number":
-        return Operand((), f"{name}(s)")
-    return body.present(f"{name}(s)")
+        return Operand((), code)
+    return body.present(code)
+
+
+def _call(module: Module, node: ast.History) -> str:
+    name = module.new_name()
+    module.add_function(name, "s", _function(module, node))
+    return f"{name}(s)"
 
 
 def _ratio(body: Body, node: ast.History) -> Operand:
