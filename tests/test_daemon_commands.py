@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from daemon_help import GREET, Shop, mail_box, running, wait_until
+from daemon_help import GREET, Daemon, MailBox, Shop, mail_box, running, wait_until
 from retain.errors import AdminError
 
 NOTE = """
@@ -18,35 +19,53 @@ NOTE = """
 """
 
 
-@pytest.mark.parametrize(
-    "what", [{"scope": "all"}, {"scope": "rule", "name": "greet"}, {"scope": "channel", "name": "email"}]
-)
-def test_a_pause_holds_within_a_second_and_across_a_restart_and_a_resume_lets_everything_go(
-    tmp_path: Path, what: dict[str, str]
-) -> None:
+SCOPES: list[dict[str, str]] = [
+    {"scope": "all"},
+    {"scope": "rule", "name": "greet"},
+    {"scope": "channel", "name": "email"},
+]
+
+
+def test_a_pause_holds_within_a_second_and_across_a_restart_and_a_resume_lets_everything_go(tmp_path: Path) -> None:
     with mail_box(tmp_path) as box:
         shop = Shop(tmp_path / "shop", box.port)
         shop.write()
         with running(shop) as daemon:
-            daemon.order(1)
+            daemon.order("0")
             wait_until(box.letters)
-            assert daemon.command("pause", reason="a test", **what)["paused"]
-            daemon.order(2)
-            wait_until(daemon.decided)
-            time.sleep(0.5)
-            assert daemon.stop() == 0
-        with running(shop) as daemon:
-            daemon.order(3)
-            wait_until(daemon.decided)
-            time.sleep(0.5)
-            assert box.subjects() == ["Order 1"]
-            began = time.monotonic()
-            daemon.command("resume", **what)
-            wait_until(lambda: len(box.letters()) == 3, 1.0)
-            assert time.monotonic() - began < 1.0
-            daemon.stop()
+            pause_and_stop(daemon, SCOPES[0])
+        for number, (what, following) in enumerate(zip(SCOPES, [*SCOPES[1:], None], strict=True)):
+            with running(shop) as daemon:
+                resume(daemon, box, what, before=1 + 2 * number)
+                if following is not None:
+                    pause_and_stop(daemon, following)
         with shop.store() as store:
-            assert {(row.who, row.what) for row in store.list_audit()} == {("a test", "pause"), ("a test", "resume")}
+            assert Counter((row.who, row.what) for row in store.list_audit()) == {
+                ("a test", "pause"): 3,
+                ("a test", "resume"): 3,
+            }
+
+
+def pause_and_stop(daemon: Daemon, what: dict[str, str]) -> None:
+    """Pause, send an order at once, and end the daemon."""
+    assert daemon.command("pause", reason="a test", **what)["paused"]
+    daemon.order(f"{what['scope']}-1")
+    wait_until(daemon.decided)
+    time.sleep(0.5)
+    assert daemon.stop() == 0
+
+
+def resume(daemon: Daemon, box: MailBox, what: dict[str, str], before: int) -> None:
+    """Send another order, see that no letter has gone out since the pause, resume, and see both go out."""
+    daemon.order(f"{what['scope']}-2")
+    wait_until(daemon.decided)
+    time.sleep(0.5)
+    assert len(box.letters()) == before
+    began = time.monotonic()
+    daemon.command("resume", **what)
+    wait_until(lambda: len(box.letters()) == before + 2, 1.0)
+    assert time.monotonic() - began < 1.0
+    assert set(box.subjects()[before:]) == {f"Order {what['scope']}-{number}" for number in (1, 2)}
 
 
 def test_parked_runs_can_be_dropped(tmp_path: Path) -> None:

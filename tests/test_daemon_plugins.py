@@ -115,11 +115,10 @@ def time_to_deliver(daemon: Daemon, box: MailBox) -> float:
     return time.monotonic() - began
 
 
-@pytest.fixture
-def normal(tmp_path: Path) -> float:
+@pytest.fixture(scope="module")
+def normal(tmp_path_factory: pytest.TempPathFactory) -> float:
     """How long that takes where no plugin hangs."""
-    folder = tmp_path / "normal"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("normal")
     with mail_box(folder) as box:
         shop = Shop(folder / "shop", box.port)
         shop.write()

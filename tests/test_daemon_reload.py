@@ -62,19 +62,25 @@ def test_changed_files_are_taken_once_they_are_quiet(tmp_path: Path) -> None:
 
 
 def test_runs_that_wait_follow_an_edit_as_the_rule_says(tmp_path: Path) -> None:
-    for on_change, expected in (("move", "then[1]"), ("finish", "then[0]"), ("exit", "")):
-        shop = Shop(tmp_path / on_change)
-        shop.write(WAITS.replace("ON_CHANGE", on_change))
-        with running(shop) as daemon:
-            daemon.order(1)
-            wait_until(daemon.decided)
-            shop.change("then:\n", "then:\n      - log.write: {message: new}\n")
-            assert daemon.command("reload")["ok"]
-            daemon.stop()
-        with shop.store() as store:
-            (run,) = store.list_runs()
-        assert run.step == expected or run.ended_by == "edited", on_change
-        assert (run.ended_by == "edited") == (on_change == "exit")
+    shop = Shop(tmp_path / "shop")
+    head, rule = WAITS.split("  later:\n")
+    rules = (f"  {kind}:\n{rule.replace('ON_CHANGE', kind)}" for kind in ("move", "finish", "exit"))
+    shop.write(head + "".join(rules))
+    with running(shop) as daemon:
+        daemon.order(1)
+        wait_until(daemon.decided)
+        shop.change("then:\n", "then:\n      - log.write: {message: new}\n")
+        assert daemon.command("reload")["ok"]
+        daemon.stop()
+    with shop.store() as store:
+        runs = {run.rule: run for run in store.list_runs()}
+    assert len(runs) == 3
+    assert (runs["move"].step, runs["finish"].step) == ("then[1]", "then[0]")
+    assert {rule: run.ended_by == "edited" for rule, run in runs.items()} == {
+        "move": False,
+        "finish": False,
+        "exit": True,
+    }
 
 
 def test_a_broken_rule_is_left_out_at_a_start_and_the_others_run(tmp_path: Path) -> None:

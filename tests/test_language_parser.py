@@ -6,7 +6,7 @@ import random
 from dataclasses import fields
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from language_help import SETTINGS
@@ -191,7 +191,6 @@ def test_a_hundred_thousand_random_texts_are_read_or_refused() -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=100, deadline=None)
 def test_any_text_at_all_is_read_or_refused(text: str) -> None:
     assert_sound(text)
 

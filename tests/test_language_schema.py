@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retain.language.schema import load_schema, locate
@@ -151,7 +151,6 @@ _json = st.recursive(
 
 
 @given(_json)
-@settings(deadline=None)
 def test_any_json_is_read_or_reported(schema: Json) -> None:
     problems: list[str] = []
     text = json.dumps(schema)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -167,14 +167,14 @@ def _survives(text: str) -> None:
     assert not ruleset.rules.keys() & ruleset.disabled.keys()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(mutated())
 def test_no_rule_file_makes_loading_fail(text: str) -> None:
     _survives(text)
 
 
 @pytest.mark.long
-@settings(max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20_000)
 @given(mutated())
 def test_no_rule_file_of_twenty_thousand_makes_loading_fail(text: str) -> None:
     _survives(text)
@@ -188,7 +188,7 @@ TREES = st.recursive(
 ENTRIES = st.dictionaries(st.sampled_from(["a", "b", "email"]), TREES, max_size=2)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(KINDS), ENTRIES))
 def test_no_shape_of_a_rule_file_makes_loading_fail(tree: dict[str, object]) -> None:
     _survives(json.dumps({"version": 1, **tree}, indent=1))

@@ -246,7 +246,7 @@ HEADER_NAMES = st.sampled_from(["Authorization", "Content-Encoding", "Content-Ty
 HEADER_VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.dictionaries(HEADER_NAMES, HEADER_VALUES, max_size=3), st.binary(max_size=60))
 def test_odd_headers_and_bodies_are_never_our_failure(door: Door, headers: dict[str, str], body: bytes) -> None:
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")

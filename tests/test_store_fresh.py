@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retain.model import Event, Message, MessageKind
@@ -50,7 +50,7 @@ def decided(upto: int) -> Batch:
     return Batch(watermark=upto, summaries=[Summary(upto, _AT, b"", b"")])
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50)
 @given(fields=st.dictionaries(st.text(), _JSON, max_size=4))
 def test_an_event_in_memory_has_the_fields_that_the_file_gives(fields: dict[str, object]) -> None:
     store = Store.in_memory()
