@@ -249,6 +249,14 @@ def test_a6_two_edges_within_one_instant_are_two_causes() -> None:
     assert [event.name for event in events(world.store)].count("x") == 2
 
 
+def test_two_rules_with_one_text_are_two_rules() -> None:
+    text = "{when: {event: a}, runs: {at_most: 1 per 7d}, then: [{wait: 1h}, {post.it: {text: hi}}]}"
+    world = engine(f"rules: {{one: {text}, two: {text}}}")
+    world.event("c1", "a")
+    world.move_to(NOON + DAY)
+    assert [performed.rule for performed in world.performed] == ["one", "two"]
+
+
 # Shadow
 
 

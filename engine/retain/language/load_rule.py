@@ -185,10 +185,10 @@ def pinned_source(rule_id: str, node: MapNode, needs: Needs, draft: Draft) -> Ma
 
 
 def revision_of(source: Mapping[str, Json]) -> str:
-    """The digest of what a waiting run is pinned to; what is always current is not in it."""
+    """The digest of what a waiting run is pinned to; what is always current is not in it. No two rules share one."""
     rule = source["rule"]
     pinned = {key: rule[key] for key in PINNED if key in rule}
-    parts = [pinned, source["segments"], source["metrics"], source["calendars"]]
+    parts = [source["id"], pinned, source["segments"], source["metrics"], source["calendars"]]
     return digest(json.dumps([_canonical(part) for part in parts], ensure_ascii=False, separators=(",", ":")))
 
 
