@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -93,7 +94,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments name, or "did you mean"."""
-        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS and args[0] not in _plugin_commands():
             raise NotFoundError("command", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
@@ -137,6 +138,7 @@ def find_project(start: Path) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exit 0 clean, 1 problems found, 2 could not run."""
+    gc.set_threshold(100_000, 20, 100)  # what a command makes is mostly imported code and rules, which stay to its end
     sys.exit(run(arguments))
 
 
