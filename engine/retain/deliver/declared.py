@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterable
 
@@ -13,6 +14,7 @@ from retain.errors import PluginError
 from retain.model import Json, slug
 from retain.registry import Action, CustomerField, EventType, JsonSchema, RecordKind
 
+_sound: set[str] = set()  # schemas found good: checking one takes milliseconds, and a reload declares all of them again
 _ACTION_NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
 
 
@@ -61,10 +63,13 @@ def check_schema(schema: JsonSchema, where: str, *, of_object: bool = False) -> 
     Raises:
         PluginError: naming the place in the schema.
     """
+    text = json.dumps(dict(schema), default=repr)
     try:
-        Draft202012Validator.check_schema(dict(schema))
+        if text not in _sound:
+            Draft202012Validator.check_schema(dict(schema))
     except SchemaError as error:
         raise PluginError(f"not a JSON Schema: {error.message} at {error.json_path}", where=where) from error
+    _sound.add(text)
     if of_object and schema.get("type") != "object":
         raise PluginError('the schema must have "type": "object"', where=where)
 
