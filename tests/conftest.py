@@ -5,6 +5,7 @@ No property fails by the time that it takes: the machine may be busy.
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -16,6 +17,12 @@ settings.register_profile("same_every_time", _ANY_TIME, derandomize=True, databa
 settings.load_profile("same_every_time" if os.environ.get("CI") else "desk")
 
 _skipped: list[str] = []
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and collected tests, which stay to the end, out of every search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

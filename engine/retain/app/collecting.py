@@ -17,13 +17,16 @@ def rare_collection() -> Iterator[None]:
     of a decision; what decisions make is freed by counting references, as it holds no cycles.
     """
     before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
+    ours = gc.get_freeze_count() == 0  # what somebody froze before stays frozen
+    if ours:
+        gc.collect()
+        gc.freeze()
     gc.set_threshold(_YOUNG, 20, 100)
     try:
         yield
     finally:
-        gc.unfreeze()
+        if ours:
+            gc.unfreeze()
         gc.set_threshold(*before)
 
 
