@@ -30,6 +30,6 @@ def test_one_batch_of_n_is_n_batches_of_one(text: str, messages: list[Message]) 
 
 @pytest.mark.long
 @given(rule_texts(), streams())
-@settings(max_examples=1500, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=400, deadline=None, suppress_health_check=SLOW)
 def test_one_batch_of_n_is_n_batches_of_one_over_many_worlds(text: str, messages: list[Message]) -> None:
     same_in_every_batch(text, messages)

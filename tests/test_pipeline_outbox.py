@@ -176,3 +176,14 @@ def test_b25_a_rule_that_is_off_sends_nothing_of_its_old_runs() -> None:
     assert effects(live.world)[0].reason == "the rule is off"
     live.happen("a")
     assert len(runs(live.world)) == 1
+
+
+def test_b36_inputs_are_those_of_the_decision_and_the_address_that_of_the_release() -> None:
+    text = MAIL.replace("template: t", 'template: t, subject: "Dear {{ customer.first_name }}"')
+    live = Live(text)
+    live.identify({"email": "old@example.test", "first_name": "Ada"})
+    live.happen("a")
+    live.identify({"email": "new@example.test", "first_name": "Bea"})
+    (request,) = live.pipeline.release(NOON, {}, 1)
+    assert request.inputs["subject"] == "Dear Ada"
+    assert request.customer["email"] == "new@example.test"
