@@ -51,7 +51,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until(true: Callable[[], Any], timeout: float = 15.0) -> Any:
+def wait_until(true: Callable[[], Any], timeout: float = 30.0) -> Any:
     """What a question gives once it gives anything."""
     deadline = time.monotonic() + timeout
     while not (found := true()):
@@ -184,7 +184,7 @@ def running(shop: Shop, *, ready: bool = True) -> Iterator[Daemon]:
     daemon = Daemon(shop, process, log)
     try:
         if ready:
-            wait_until(lambda: daemon.said(" ready ") or process.poll() is not None, 30)
+            wait_until(lambda: daemon.said(" ready ") or process.poll() is not None, 60)
             assert process.poll() is None, log.read_text()
         yield daemon
     finally:

@@ -96,7 +96,7 @@ def load_plugins(
     *,
     allow: Sequence[str] | None = None,
     extra: Sequence[object] = (),
-    limit_s: float = 5.0,
+    limit_s: float = 15.0,
 ) -> LoadedPlugins:
     """Load the installed plugins and `extra`, in the order of their names.
 
