@@ -80,7 +80,7 @@ def test_the_installed_command_runs_the_installed_code(retain: Path, tmp_path: P
 
 def test_the_shipped_rules_pass_the_installed_check_from_another_folder(retain: Path, tmp_path: Path) -> None:
     shipped = json.loads(run(retain, "init", "--list", "--json", cwd=tmp_path).stdout)
-    packs = [word for pack in shipped for word in ("--pack", pack["pack"])]
+    packs = [word for pack in shipped for word in ("--pack", pack["name"])]
     made = run(retain, "init", "shop", *packs, cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     checked = run(retain, "--project", "shop", "check", "--format", "json", cwd=tmp_path)
