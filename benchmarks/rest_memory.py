@@ -5,7 +5,6 @@ Run: python benchmarks/rest_memory.py [--quick]
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -16,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 from check_1000_rules import PACKS
-from processes import RETAIN, resident_mb
+from processes import PLAIN, RETAIN, resident_mb
 from report import Figure, arguments, report
 
 LIMIT_MB, PATIENCE_S = 120.0, 30.0
@@ -35,7 +34,7 @@ def main() -> int:
 
 def _at_rest(folder: Path, rest_s: float) -> float:
     address = f"127.0.0.1:{_free_port()}"
-    secrets = {**os.environ, "UNSUBSCRIBE_SECRET": "x" * 32}
+    secrets = {**PLAIN, "UNSUBSCRIBE_SECRET": "x" * 32}
     daemon = subprocess.Popen(
         [RETAIN, "--project", str(folder), "run", "--listen", address],
         env=secrets,
