@@ -45,6 +45,8 @@ class Needs:
     @staticmethod
     def union(*needs: Needs) -> Needs:
         """All that any of them needs; of two windows the longer."""
+        if len(needs) == 1:
+            return needs[0]
         events: dict[str, Millis | None] = {}
         for need in needs:
             for name, far in need.events.items():
@@ -61,19 +63,24 @@ class Needs:
 
 def needs_of(node: Node) -> Needs:
     """The facts that an expression reads, also through segments, metrics and functions."""
-    found = [_own_needs(part) for part in _everything(node, set())]
-    return Needs.union(*found)
+    return Needs.union(*(_own_needs(part) for part in _everything(node) if isinstance(part, _READING)))
 
 
-def _everything(node: Node, seen: set[int]) -> Iterator[Node]:
-    """All nodes below, shared bodies of metrics and segments once."""
-    if isinstance(node, (ast.MetricRef, ast.InSegment)):
-        if id(node.body) in seen:
-            return
-        seen.add(id(node.body))
-    yield node
-    for child in node.children():
-        yield from _everything(child, seen)
+_READING = (ast.Field, ast.History, ast.MetricRef, ast.InSegment, ast.Call)
+
+
+def _everything(node: Node) -> Iterator[Node]:
+    """This node and all below it, shared bodies of metrics and segments once."""
+    seen: set[int] = set()
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, (ast.MetricRef, ast.InSegment)):
+            if id(part.body) in seen:
+                continue
+            seen.add(id(part.body))
+        yield part
+        waiting.extend(part.children())
 
 
 def _own_needs(node: Node) -> Needs:
