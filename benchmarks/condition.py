@@ -14,11 +14,11 @@ from time import process_time
 from report import Figure, arguments, report
 
 from retain.instants import DAY
-from retain.language.codegen import compile_condition
+from retain.language.checking.expressions import read_condition
+from retain.language.codegen.conditions import compile_condition
 from retain.language.environment import Environment
-from retain.language.expressions import read_condition
 from retain.language.scope import History, Scope
-from retain.language.source import TextSource
+from retain.language.syntax.source import TextSource
 from retain.language.types import Schema, Type
 
 ROUNDS, TIMES = 41, 4_000

@@ -24,7 +24,7 @@ from bare import Bare, Recorder
 from report import Figure, arguments, median_ratio, report
 from workload import NOW, fill, make_shop, messages
 
-from retain.app.collecting import rare_collection
+from retain.app.live.collecting import rare_collection
 from retain.model import Message
 from retain.pipeline import Options, Pipeline
 from retain.store.store import Store

@@ -18,8 +18,8 @@ from pathlib import Path
 from report import Figure, arguments, report
 from workload import NOW, introductions, make_shop, messages
 
-from retain.app.collecting import rare_collection
-from retain.app.simulate import simulate
+from retain.app.live.collecting import rare_collection
+from retain.app.simulation.simulate import simulate
 from retain.language.plan import Plan
 from retain.model import Message
 from retain.pipeline import Options, Pipeline

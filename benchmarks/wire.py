@@ -12,9 +12,9 @@ import msgspec
 from report import Figure, arguments, median_ratio, report
 
 from retain.language.types import Schema, Type
-from retain.wire import decode_request
-from retain.wire_fields import FieldTypes
-from retain.wire_message import Reading, read_calls
+from retain.wire.calls import decode_request
+from retain.wire.fields import FieldTypes
+from retain.wire.message import Reading, read_calls
 
 BATCH = 100
 ROUNDS = 15

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC
 
 from retain.deliver.loading import load_plugins
-from retain.language.load import load_rules
+from retain.language.load.files import load_rules
 from retain.language.plan import Defaults, Plan, make_plan
-from retain.language.schema import load_schema
+from retain.language.schemas.fields import load_schema
 from retain.model import Instant, Json, Message, MessageKind
 from retain.store.rows import Batch, CustomerRow
 from retain.store.store import Store

@@ -13,7 +13,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from retain.app.scaffold import make_project
+from retain.app.projects.scaffold import make_project
 from retain.serve.cli.main import cli, run
 
 ENVIRONMENT = {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONUTF8": "1"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from retain.language import ast
-from retain.language.ast import Node
+from retain.language.syntax import ast
+from retain.language.syntax.ast import Node
 
 
 def coverage(nodes: list[Node]) -> Counter[str]:

@@ -10,11 +10,11 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from retain.instants import DAY, HOUR, from_datetime
-from retain.language.ast import Node
+from retain.language.checking.expressions import read_condition, read_value
 from retain.language.environment import Environment
-from retain.language.expressions import read_condition, read_value
 from retain.language.scope import History, Scope
-from retain.language.source import TextSource
+from retain.language.syntax.ast import Node
+from retain.language.syntax.source import TextSource
 from retain.language.types import Schema, Type
 from retain.registry import Function
 

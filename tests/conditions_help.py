@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from condition_world import checked, checked_value, environment
 from retain.instants import from_datetime
-from retain.language.ast import Node
-from retain.language.codegen import compile_value
+from retain.language.codegen.conditions import compile_value
 from retain.language.condition import Clause, Condition
-from retain.language.interpreter import evaluate
+from retain.language.evaluation.interpreter import evaluate
 from retain.language.scope import History, Scope
+from retain.language.syntax.ast import Node
 from retain.model import Fields, Instant, Json, Place
 
 ENVIRONMENT = environment()

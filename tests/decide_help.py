@@ -12,10 +12,10 @@ from retain.decide.facts import OUTCOMES
 from retain.deliver.loading import load_plugins
 from retain.errors import PermanentError
 from retain.instants import parse_instant
-from retain.language.load import load_rules
+from retain.language.load.files import load_rules
 from retain.language.plan import Defaults, Plan, make_plan
 from retain.language.rules import RuleSet
-from retain.language.schema import load_schema
+from retain.language.schemas.fields import load_schema
 from retain.language.types import Schema
 from retain.model import Effect, Event, Fields, Instant, Json, Message, NewEvent, Record, Run
 from retain.registry import (

@@ -17,10 +17,10 @@ from textwrap import indent
 import yaml
 
 from retain.deliver.loading import load_plugins
-from retain.language.load import load_rules
+from retain.language.load.files import load_rules
 from retain.language.message_templates import MessageTemplates, read_template_folder, read_templates
 from retain.language.rules import RuleSet
-from retain.language.schema import load_schema
+from retain.language.schemas.fields import load_schema
 from retain.language.types import Schema
 from retain.model import Problem
 from retain.registry import Registry

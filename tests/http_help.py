@@ -19,7 +19,7 @@ from retain.clock import FixedClock
 from retain.serve.http import create_http_app
 from retain.serve.ports import Health, HttpPorts
 from retain.store.rows import Accepted
-from retain.wire_message import Intake
+from retain.wire.message import Intake
 from wire_help import NOW, TYPES
 
 KEYS = {"key-of-the-shop": "shop", "key-of-the-app": "app"}

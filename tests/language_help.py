@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from retain.language.ast import Node
+from retain.language.checking.expressions import read_condition, read_value
 from retain.language.environment import ALL_ROOTS, Environment
-from retain.language.expressions import read_condition, read_value
-from retain.language.source import TextSource
+from retain.language.syntax.ast import Node
+from retain.language.syntax.source import TextSource
 from retain.language.types import Schema, Type
 from retain.model import Problem
 from retain.registry import Function

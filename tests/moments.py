@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from retain.instants import HOUR, format_instant, parse_duration, parse_instant
-from retain.language.zones import local_time
+from retain.language.time.zones import local_time
 from retain.model import Instant
 
 BERLIN = ZoneInfo("Europe/Berlin")

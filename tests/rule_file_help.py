@@ -6,7 +6,7 @@ from dataclasses import replace
 from textwrap import dedent
 
 from language_help import FUNCTIONS, SCHEMA
-from retain.language.load import load_rules
+from retain.language.load.files import load_rules
 from retain.language.message_templates import MessageTemplates, read_templates
 from retain.language.rules import Rule, RuleSet
 from retain.language.types import Type

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli_help import Answer, bare, events_file, here, identify, retain, too_wide, track
-from retain.app.desk import open_desk
-from retain.app.project import open_project
+from retain.app.commands.desk import open_desk
+from retain.app.projects.project import open_project
 from retain.registry import EffectResult
 from retain.serve.cli.output import csv_line
 

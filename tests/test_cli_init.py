@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli_help import here, project, retain, too_wide
-from retain.app.project import defaults_of, open_project
-from retain.app.scaffold import packs
+from retain.app.projects.project import defaults_of, open_project
+from retain.app.projects.scaffold import packs
 from retain.testing.rule_tests import run_rule_tests
 
 

@@ -9,9 +9,9 @@ import pytest
 from condition_world import checked, checked_value, environment
 from conditions_help import ENVIRONMENT, NOON, condition, customer, node
 from retain.instants import DAY
-from retain.language.codegen import compile_test, source_of
+from retain.language.codegen.conditions import compile_test, source_of
 from retain.language.condition import Expression, needs_of
-from retain.language.interpreter import evaluate
+from retain.language.evaluation.interpreter import evaluate
 from retain.model import Json, Place
 
 

@@ -11,16 +11,17 @@ import pytest
 from condition_coverage import EXPECTED_LABELS, coverage
 from condition_generator import Conditions
 from condition_world import checked, environment, population
-from retain.language import ast, codegen_history
-from retain.language.ast import Node
-from retain.language.codegen import compile_condition, compile_test, compile_value
-from retain.language.codegen_body import Body, Operand
-from retain.language.codegen_fields import _FITS
-from retain.language.codegen_history import _PARTS
-from retain.language.codegen_tests import TESTS, between_operands
-from retain.language.codegen_values import OPERANDS
-from retain.language.interpreter import evaluate
+from retain.language.codegen.body import Body, Operand
+from retain.language.codegen.conditions import compile_condition, compile_test, compile_value
+from retain.language.codegen import history as codegen_history
+from retain.language.codegen.fields import _FITS
+from retain.language.codegen.history import _PARTS
+from retain.language.codegen.tests import TESTS, between_operands
+from retain.language.codegen.values import OPERANDS
+from retain.language.evaluation.interpreter import evaluate
 from retain.language.scope import History, Scope, Series
+from retain.language.syntax import ast
+from retain.language.syntax.ast import Node
 from retain.model import Json
 
 Verdicts = list[list[bool | None]]

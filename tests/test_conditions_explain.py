@@ -11,7 +11,7 @@ from condition_world import checked, environment, population
 from conditions_help import BERLIN, NOON, condition, customer, node
 from retain.instants import DAY
 from retain.language.condition import Clause, Condition
-from retain.language.explain import ClauseReport, explain, would_be_true_if
+from retain.language.evaluation.explain import ClauseReport, explain, would_be_true_if
 from retain.model import Place
 
 PERSON = customer(

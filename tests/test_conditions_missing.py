@@ -6,7 +6,7 @@ import pytest
 
 from conditions_help import NOON, condition, customer, node, value
 from retain.instants import DAY
-from retain.language.interpreter import evaluate
+from retain.language.evaluation.interpreter import evaluate
 from retain.model import Json
 
 NOBODY = customer({})

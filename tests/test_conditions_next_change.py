@@ -12,11 +12,11 @@ from condition_generator import Conditions
 from condition_world import checked, environment, population
 from conditions_help import BERLIN, NOON, at, condition, customer, node
 from retain.instants import DAY, HOUR
-from retain.language.ast import Node
-from retain.language.codegen import compile_value
-from retain.language.interpreter import evaluate
-from retain.language.next_change import NextChange, compile_next_change
+from retain.language.change.next_change import NextChange, compile_next_change
+from retain.language.codegen.conditions import compile_value
+from retain.language.evaluation.interpreter import evaluate
 from retain.language.scope import Scope
+from retain.language.syntax.ast import Node
 from retain.model import Instant, Json
 
 HORIZON = 400 * DAY

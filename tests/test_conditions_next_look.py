@@ -10,11 +10,11 @@ from condition_generator import Conditions
 from condition_world import checked, environment, population
 from conditions_help import NOON, condition, customer, node
 from retain.instants import DAY
-from retain.language import ast
+from retain.language.change.next_change import compile_next_change
+from retain.language.change.turning import next_turn_of
 from retain.language.condition import Clause, Condition
-from retain.language.next_change import compile_next_change
 from retain.language.scope import Scope
-from retain.language.turning import next_turn_of
+from retain.language.syntax import ast
 from retain.model import Instant, Place
 
 PLACE = Place("rules.yaml", 1, 1)

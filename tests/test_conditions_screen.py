@@ -9,9 +9,9 @@ import pytest
 
 from condition_generator import Conditions
 from condition_world import checked, environment, population
-from retain.language.ast import Node
-from retain.language.codegen import compile_condition, compile_screen
+from retain.language.codegen.conditions import compile_condition, compile_screen
 from retain.language.scope import Scope
+from retain.language.syntax.ast import Node
 
 
 def conditions(seed: int, count: int) -> list[list[Node]]:

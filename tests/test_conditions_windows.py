@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from conditions_help import BERLIN, NOON, at, customer, value
 from retain.instants import DAY, HOUR
-from retain.language.ast import Window
-from retain.language.values import to_money
-from retain.language.windows import bounds, enters, leaves, local_day, midnight, whole_years
+from retain.language.evaluation.values import to_money
+from retain.language.evaluation.windows import bounds, enters, leaves, local_day, midnight, whole_years
+from retain.language.syntax.ast import Window
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from retain.config import Config, OnlyTo, load_config, read_config
-from retain.config_checks import check_listen, check_plugin_sections
-from retain.config_keys import KEYS, Key, config_json_schema, config_reference
-from retain.config_read import listen_address
+from retain.config.checks import check_listen, check_plugin_sections
+from retain.config.keys import KEYS, Key, config_json_schema, config_reference
+from retain.config.reading import listen_address
+from retain.config.settings import Config, OnlyTo, load_config, read_config
 from retain.errors import ConfigError
 from retain.instants import DAY, HOUR
 from retain.language.rules import Limit

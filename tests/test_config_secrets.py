@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from retain.config import read_config
-from retain.config_secrets import Secret, is_reference, reveal, secrets_in
+from retain.config.secrets import Secret, is_reference, reveal, secrets_in
+from retain.config.settings import read_config
 from retain.errors import ConfigError
 
 TEXT = """\

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from independent_counts import abandoned_cart, churn_alert, lead_assignment, loyalty, purchases
-from retain.app.messages import read_messages
-from retain.app.simulate import RuleOutcome, simulate
+from retain.app.commands.messages import read_messages
+from retain.app.simulation.simulate import RuleOutcome, simulate
 from retain.deliver.loading import load_plugins
-from retain.language.load import load_rules
+from retain.language.load.files import load_rules
 from retain.language.message_templates import read_template_folder
 from retain.language.plan import Defaults, Plan, make_plan
-from retain.language.schema import load_schema
+from retain.language.schemas.fields import load_schema
 from retain.resources import resource
 
 RULES = resource("rules")

@@ -10,12 +10,12 @@ import pytest
 from docs_help import registry, schema, tables, text_of
 from moments import at, shown
 from retain.instants import HOUR
+from retain.language.checking.expressions import read_condition
+from retain.language.checking.functions import HISTORY, SCALAR
 from retain.language.condition import Clause, Condition
 from retain.language.environment import Environment
-from retain.language.expressions import read_condition
-from retain.language.functions import HISTORY, SCALAR
 from retain.language.scope import History, Scope
-from retain.language.source import TextSource
+from retain.language.syntax.source import TextSource
 from retain.model import Place
 
 PAGE = "docs/reference/conditions.md"

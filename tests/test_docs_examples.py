@@ -20,14 +20,14 @@ from docs_help import (
     schema,
     tables,
 )
-from retain.config import load_config
+from retain.config.settings import load_config
+from retain.language.checking.expressions import read_condition
 from retain.language.environment import Environment
-from retain.language.expressions import read_condition
 from retain.language.rules import RuleSet
-from retain.language.source import TextSource
-from retain.mapping import read_mapping
+from retain.language.syntax.source import TextSource
 from retain.model import Problem
 from retain.testing import run_rule_tests
+from retain.wire.mapping import read_mapping
 
 ELSEWHERE = {"docs/reference/time.md"}  # test_time_reference.py reads it
 OWN = [page for page in pages() if page not in GENERATED | ELSEWHERE]

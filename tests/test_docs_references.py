@@ -10,8 +10,12 @@ import pytest
 
 from docs_help import ROOT, pages, registry, schema, text_of
 from retain import hookspecs
-from retain.language import load_rule, load_schedules, load_sets, load_steps, load_triggers
-from retain.language.rules_schema import rules_json_schema
+from retain.language.load import rule as load_rule
+from retain.language.load import schedules as load_schedules
+from retain.language.load import sets as load_sets
+from retain.language.load import steps as load_steps
+from retain.language.load import triggers as load_triggers
+from retain.language.schemas.rule_files import rules_json_schema
 from retain.model import EffectState, Outcome
 from retain.testing import rule_tests, story
 

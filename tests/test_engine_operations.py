@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from decide_help import NOON, effects, ends, engine, outcomes, registry, ruleset, runs, said, schema
-from retain.app.commands import COMMANDS, run_command
-from retain.app.desk import Desk
-from retain.app.project import Project
+from retain.app.commands.desk import Desk
+from retain.app.commands.table import COMMANDS, run_command
+from retain.app.projects.project import Project
 from retain.clock import FixedClock
-from retain.config import Config
+from retain.config.settings import Config
 from retain.deliver.hooks import Hooks
 from retain.deliver.loading import LoadedPlugins
 from retain.instants import DAY, HOUR

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from retain.app.watchdog import Watchdog
+from retain.app.live.watchdog import Watchdog
 from retain.errors import DecisionError
 from retain.registry import Registry
 
 DIES = """
 import os, signal, sys
 from pathlib import Path
-from retain.app.watchdog import Watchdog
+from retain.app.live.watchdog import Watchdog
 from retain.registry import Registry
 watchdog = Watchdog(Path(sys.argv[1]), Registry())
 watchdog.begin("event:1")

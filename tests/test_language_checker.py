@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from language_help import RULE, checked, problems_of
-from retain.language import ast
-from retain.language.ast import Literal_
-from retain.language.expressions import guards, read_condition, read_conditions, references
-from retain.language.parser import parse
-from retain.language.source import TextSource
+from retain.language.checking.expressions import guards, read_condition, read_conditions, references
+from retain.language.syntax import ast
+from retain.language.syntax.ast import Literal_
+from retain.language.syntax.parser import parse
+from retain.language.syntax.source import TextSource
 from retain.language.types import Type
 
 MONEY = Type("money", scale=100)

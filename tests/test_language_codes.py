@@ -12,10 +12,10 @@ import pytest
 
 from expression_code_cases import FILES, TEXTS, Case, FileCase
 from language_help import RULE, problems_of
-from retain.language.codes import CODES
-from retain.language.expressions import read_value
-from retain.language.schema import load_schema
-from retain.language.source import TextSource
+from retain.language.checking.expressions import read_value
+from retain.language.codes.table import CODES
+from retain.language.schemas.fields import load_schema
+from retain.language.syntax.source import TextSource
 from retain.registry import Registry
 
 CASES_ELSEWHERE = ("test_rule_files_codes", "test_project_codes")  # modules with a list CASES of what has a code

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from language_help import SETTINGS
 from retain.errors import ConditionError
-from retain.language import ast
-from retain.language.ast import Literal_, Node, Window
-from retain.language.expressions import read_condition, read_value
-from retain.language.guards import key
-from retain.language.parser import parse
-from retain.language.source import TextSource
+from retain.language.checking.expressions import read_condition, read_value
+from retain.language.checking.guards import key
+from retain.language.syntax import ast
+from retain.language.syntax.ast import Literal_, Node, Window
+from retain.language.syntax.parser import parse
+from retain.language.syntax.source import TextSource
 
 DAY = 86_400_000
 VALID = [

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retain.language.schema import load_schema, locate
-from retain.language.schema_types import field_types
+from retain.language.schemas.fields import load_schema, locate
+from retain.language.schemas.types import field_types
 from retain.language.types import Type
 from retain.model import Json, Problem
 from retain.registry import CustomerField, EventType, Registry

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from retain.errors import RetainError, RuleError
-from retain.mapping import read_csv_messages, read_mapping
 from retain.model import Json
 from retain.resources import resource
+from retain.wire.mapping import read_csv_messages, read_mapping
 
 DEMO = resource("rules") / "demo"
 ORDERS = """

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from decide_help import NOON, plan
-from retain.app.simulate import simulate
+from retain.app.simulation.simulate import simulate
 from retain.instants import DAY, HOUR
 from retain.model import Message, MessageKind
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 import retain_churn
 from retain.instants import DAY, parse_instant
+from retain.language.checking.expressions import read_value
 from retain.language.environment import Environment
-from retain.language.expressions import read_value
-from retain.language.interpreter import evaluate
+from retain.language.evaluation.interpreter import evaluate
 from retain.language.scope import History, Scope
-from retain.language.source import TextSource
+from retain.language.syntax.source import TextSource
 from retain.language.types import Schema
 from retain.model import Json
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retain.app.project import open_project
+from retain.app.projects.project import open_project
 
 RULES = """\
 version: 1

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from daemon_help import Shop, running, wait_until
-from retain.app.pruning import CHUNK, Pruning
+from retain.app.live.pruning import CHUNK, Pruning
 from retain.clock import FixedClock
-from retain.config import Retention
+from retain.config.settings import Retention
 from retain.instants import DAY
 from retain.model import DecisionRow, Instant
 from retain.store.rows import Batch

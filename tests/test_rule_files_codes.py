@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import rule_file_cases as table
-from retain.language.load import load_rules
+from retain.language.documents.yaml import MAX_BYTES, MAX_DEPTH
+from retain.language.load.files import load_rules
 from retain.language.message_templates import read_templates
 from retain.language.project import read_project
-from retain.language.yaml import MAX_BYTES, MAX_DEPTH
 from retain.model import Problem
 from rule_file_cases import Case
 from rule_file_help import REGISTRY, SHARED, SHOP, TEMPLATES, load

@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from retain.instants import DAY, HOUR
-from retain.language.load import load_revision, load_rules
+from retain.language.load.files import load_revision, load_rules
 from retain.language.rules import (
     ActionStep,
     BecomesTrigger,

@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from retain.deliver.loading import load_plugins
-from retain.language import load_schedules, load_sets, load_steps, load_triggers
-from retain.language.load import KINDS, load_rules
-from retain.language.load_rule import KEYS, RUNS_KEYS
+from retain.language.documents.nodes import plain
+from retain.language.documents.yaml import read_yaml
+from retain.language.load.files import KINDS, load_rules
+from retain.language.load import schedules as load_schedules
+from retain.language.load import sets as load_sets
+from retain.language.load import steps as load_steps
+from retain.language.load import triggers as load_triggers
+from retain.language.load.rule import KEYS, RUNS_KEYS
 from retain.language.project import read_project
-from retain.language.rules_schema import rules_json_schema
-from retain.language.schema import load_schema
-from retain.language.yaml import read_yaml
-from retain.language.yaml_nodes import plain
+from retain.language.schemas.fields import load_schema
+from retain.language.schemas.rule_files import rules_json_schema
 from retain.resources import resource
 from rule_file_help import REGISTRY, SHARED, SHOP, load
 from test_rule_files_load import ABANDONED_CART, PINNED

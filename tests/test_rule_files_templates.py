@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from language_help import RULE
 from retain.errors import MissingInputError, NotFoundError, RuleError
 from retain.instants import parse_instant
+from retain.language.documents.nodes import SourceFile, from_plain
+from retain.language.documents.yaml import read_yaml
 from retain.language.message_templates import FUEL, read_templates
 from retain.language.scope import History, Scope
 from retain.language.template import Template, read_template
-from retain.language.yaml import read_yaml
-from retain.language.yaml_nodes import SourceFile, from_plain
 from retain.model import Fields, Json, Problem
 from rule_file_help import SHOP
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retain.language.yaml import MAX_COPIES, read_yaml
-from retain.language.yaml_nodes import ListNode, MapNode, Node, Scalar, SourceFile, from_plain, plain
+from retain.language.documents.nodes import ListNode, MapNode, Node, Scalar, SourceFile, from_plain, plain
+from retain.language.documents.yaml import MAX_COPIES, read_yaml
 
 STAYS_TEXT = """
 NO no Yes on off y n True FALSE Null ~ 10:30 1:2:3 0123 0x1f 0o17 1_000 1e5 +3 .5 5. .inf .nan 2026-01-01

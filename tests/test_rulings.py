@@ -8,7 +8,7 @@ import pytest
 
 from decide_help import NOON, done, ends, engine, events, plan, registry, ruleset, runs, schema
 from retain.instants import DAY, HOUR
-from retain.language.load import load_rules
+from retain.language.load.files import load_rules
 from retain.model import MessageKind
 from retain.testing.rule_tests import run_rule_tests
 

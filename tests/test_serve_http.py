@@ -16,7 +16,7 @@ from http_help import Inbox, Server, ingesting
 from retain.errors import OverloadedError, StoreBusyError, StoreFullError, StoreUnavailableError
 from retain.serve.http_ingest import header_key, source_of
 from retain.serve.ports import Health
-from retain.wire import MAX_BODY_BYTES, PATH_KINDS
+from retain.wire.calls import MAX_BODY_BYTES, PATH_KINDS
 from wire_help import track
 
 Door = tuple[Server, Inbox]

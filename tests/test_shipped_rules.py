@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from retain.deliver.loading import load_plugins
-from retain.language.load import load_rules
+from retain.language.load.files import load_rules
 from retain.language.message_templates import MessageTemplates, read_template_folder
 from retain.language.rules import ActionStep, IfStep, RuleSet, SplitStep, Step, WaitForStep
-from retain.language.schema import load_schema
+from retain.language.schemas.fields import load_schema
 from retain.model import Problem
 from retain.resources import resource
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from moments import BERLIN, LORD_HOWE, NEW_YORK, at, lasting, moments, shown, zones
 from retain.errors import DecisionError
 from retain.instants import DAY, HOUR
-from retain.language.calendars import Calendar, parse_hours
+from retain.language.time.calendars import Calendar, parse_hours
 
 HOURS = parse_hours({"mon-thu": ["09:00-12:30", "13:30-17:00"], "fri": "09:00-15:00"})
 OFFICE = Calendar(name="office", zone=BERLIN, hours=HOURS, holidays=frozenset({date(2026, 5, 14)}))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from moments import BERLIN, KOLKATA, LORD_HOWE, NEW_YORK, at, ends_a_gap, moments, shown, zones
 from retain.instants import DAY, MINUTE
-from retain.language.cron import parse_cron
-from retain.language.zones import local_time, local_to_instant
+from retain.language.time.cron import parse_cron
+from retain.language.time.zones import local_time, local_to_instant
 
 TABLE = [
     # text, zone, after, next ones

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from moments import BERLIN, HAVANA, KOLKATA, LORD_HOWE, NEW_YORK, at, moments, shown, zones
 from retain.instants import DAY
-from retain.language.quiet import until_open
-from retain.language.wallclock import parse_span, parse_time
-from retain.language.zones import local_time
+from retain.language.time.quiet import until_open
+from retain.language.time.wallclock import parse_span, parse_time
+from retain.language.time.zones import local_time
 
 
 @pytest.mark.parametrize(

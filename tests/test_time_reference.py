@@ -8,18 +8,18 @@ import pytest
 import yaml
 
 from moments import at, lasting, shown
-from retain.language import ast
-from retain.language.calendars import Calendar, parse_hours
-from retain.language.cron import parse_cron
-from retain.language.parser import parse
-from retain.language.quiet import until_open
-from retain.language.schedules import FieldSchedule
+from retain.language.evaluation.windows import bounds
 from retain.language.scope import History, Scope
-from retain.language.source import TextSource
-from retain.language.until import parse_until
-from retain.language.wallclock import parse_span
-from retain.language.windows import bounds
-from retain.language.zones import local_to_instant, zone_or_none
+from retain.language.syntax import ast
+from retain.language.syntax.parser import parse
+from retain.language.syntax.source import TextSource
+from retain.language.time.calendars import Calendar, parse_hours
+from retain.language.time.cron import parse_cron
+from retain.language.time.quiet import until_open
+from retain.language.time.schedules import FieldSchedule
+from retain.language.time.until import parse_until
+from retain.language.time.wallclock import parse_span
+from retain.language.time.zones import local_to_instant, zone_or_none
 
 PAGE = (Path(__file__).parents[1] / "docs/reference/time.md").read_text(encoding="utf-8")
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from moments import BERLIN, HAVANA, KOLKATA, NEW_YORK, at, lasting, moments, shown, zones
 from retain.instants import DAY
-from retain.language.schedules import FieldSchedule, date_of
-from retain.language.zones import local_date
+from retain.language.time.schedules import FieldSchedule, date_of
+from retain.language.time.zones import local_date
 
 TOKYO, LOS_ANGELES = ZoneInfo("Asia/Tokyo"), ZoneInfo("America/Los_Angeles")
 BIRTHDAY = FieldSchedule(kind="yearly", field="birth_date")

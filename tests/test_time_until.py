@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from moments import BERLIN, KOLKATA, NEW_YORK, at, ends_a_gap, moments, shown, zones
 from retain.instants import DAY
-from retain.language.until import parse_until
-from retain.language.zones import local_time
+from retain.language.time.until import parse_until
+from retain.language.time.zones import local_time
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moments import BERLIN, HAVANA, KOLKATA, LORD_HOWE, NEW_YORK, at, moments, shown, zones
-from retain.language.zones import (
+from retain.language.time.zones import (
     add_calendar_days,
     fold_ahead,
     instants_of,

@@ -13,9 +13,9 @@ from retain.errors import IngestError
 from retain.instants import format_instant, parse_instant
 from retain.language.types import Schema
 from retain.model import Message, MessageKind
-from retain.wire import decode_request
-from retain.wire_fields import FieldTypes
-from retain.wire_message import read_calls
+from retain.wire.calls import decode_request
+from retain.wire.fields import FieldTypes
+from retain.wire.message import read_calls
 from wire_help import NOW, SAMPLES, live, message, read, rejection, track
 
 

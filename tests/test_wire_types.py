@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from retain.errors import IngestError
-from retain.wire import MAX_BODY_BYTES, decode_request
+from retain.wire.calls import MAX_BODY_BYTES, decode_request
 from wire_help import live, message, read, track
 
 

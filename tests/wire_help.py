@@ -9,9 +9,9 @@ from typing import Any
 from retain.instants import parse_instant
 from retain.language.types import Schema, Type
 from retain.model import Message
-from retain.wire import Rejection, decode_request
-from retain.wire_fields import FieldTypes
-from retain.wire_message import Intake, Reading, read_calls
+from retain.wire.calls import Rejection, decode_request
+from retain.wire.fields import FieldTypes
+from retain.wire.message import Intake, Reading, read_calls
 
 NOW = parse_instant("2026-03-01T10:00:00Z") or 0
 SAMPLES = Path(__file__).parent / "data" / "segment_calls.jsonl"

@@ -124,7 +124,7 @@ class Problem:
     """One finding of `retain check`: where, what, and the cure."""
 
     place: Place
-    code: str  # "E102", "W201"; every code is explained in language/codes.py
+    code: str  # "E102", "W201"; every code is explained in language/codes/table.py
     message: str
     help: str = ""
     line_text: str = ""  # the source line, for the caret

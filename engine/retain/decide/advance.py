@@ -29,7 +29,7 @@ from retain.language.rules import (
     WaitForStep,
     WaitStep,
 )
-from retain.language.schedules import parse_until
+from retain.language.time.schedules import parse_until
 from retain.model import Instant, Json, NewEvent, Outcome, Run, RunState, share
 
 

@@ -20,7 +20,7 @@ from retain.decide.starts import Outcomes, candidates_of, start_rules
 from retain.decide.steps import step_index
 from retain.decide.watches import Edge, look, touched
 from retain.language.rules import EventTrigger, Rule, WaitForStep
-from retain.language.schedules import zone_of
+from retain.language.time.schedules import zone_of
 from retain.model import Change, Event, Json, MessageKind, Run, RunState
 from retain.traits import apply_traits, traits_of
 

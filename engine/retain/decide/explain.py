@@ -8,7 +8,7 @@ from retain.decide.facts import OUTCOMES, CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion, Verdict, judge, refusal
 from retain.decide.scopes import event_scope
 from retain.instants import format_duration, format_instant
-from retain.language.explain import ClauseReport, explain, would_be_true_if
+from retain.language.evaluation.explain import ClauseReport, explain, would_be_true_if
 from retain.language.plan import Candidate
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, ScheduleTrigger, Trigger
 from retain.language.scope import Scope

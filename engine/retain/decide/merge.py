@@ -6,7 +6,7 @@ from retain.decide.derive import derive
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.runs import end_run
 from retain.decide.watches import reschedule
-from retain.language.schedules import zone_of
+from retain.language.time.schedules import zone_of
 from retain.model import Json, NewEvent, Run
 from retain.traits import merge_traits
 

@@ -17,7 +17,7 @@ from retain.decide.watches import Edge, reschedule
 from retain.instants import MINUTE, to_datetime
 from retain.language.plan import Planned
 from retain.language.rules import ScheduleTrigger
-from retain.language.schedules import zone_of, zone_or_none
+from retain.language.time.schedules import zone_of, zone_or_none
 from retain.model import Instant, Json
 
 

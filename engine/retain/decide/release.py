@@ -12,7 +12,7 @@ from retain.decide.awaited import level_holds, lookup, name_of
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import at_most_reached
 from retain.language.rules import BecomesTrigger, Policy, Rule
-from retain.language.schedules import until_open
+from retain.language.time.schedules import until_open
 from retain.model import Effect, Instant, Json, Run
 from retain.registry import Action
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.scopes import run_scope
 from retain.errors import DecisionError, NeedsError, NotFoundError
+from retain.language.checking.expressions import read_value
 from retain.language.condition import needs_of
 from retain.language.environment import Environment
-from retain.language.expressions import read_value
-from retain.language.interpreter import evaluate
-from retain.language.source import TextSource
+from retain.language.evaluation.interpreter import evaluate
+from retain.language.syntax.source import TextSource
 from retain.model import Fields, Instant, Json, Millis, Record, Run
 
 

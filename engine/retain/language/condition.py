@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from retain.language import ast
-from retain.language.ast import Node
-from retain.language.codegen import compile_condition, compile_test, compile_value
-from retain.language.interpreter import evaluate
-from retain.language.motion import NEVER, earliest
-from retain.language.next_change import NextChange, compile_next_change
-from retain.language.render import render
+from retain.language.change.motion import NEVER, earliest
+from retain.language.change.next_change import NextChange, compile_next_change
+from retain.language.change.turning import next_turn_of
+from retain.language.codegen.conditions import compile_condition, compile_test, compile_value
+from retain.language.evaluation.interpreter import evaluate
+from retain.language.evaluation.render import render
+from retain.language.evaluation.values import to_json, type_of
+from retain.language.evaluation.windows import reach
 from retain.language.scope import Scope
-from retain.language.turning import next_turn_of
-from retain.language.values import to_json, type_of
-from retain.language.windows import reach
+from retain.language.syntax import ast
+from retain.language.syntax.ast import Node
 from retain.model import Instant, Json, Millis, Place, digest
 
 MAX_TURNS = 20  # instants of single clauses to try; from then on each is followed to its next change

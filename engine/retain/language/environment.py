@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
-from retain.language.ast import Node
-from retain.language.guards import Guards
+from retain.language.checking.guards import Guards
+from retain.language.syntax.ast import Node
 from retain.language.types import Schema, Type
 from retain.model import Json
 from retain.registry import Function

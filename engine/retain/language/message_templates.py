@@ -14,7 +14,7 @@ from pathlib import Path
 from minijinja import Environment, TemplateError
 
 from retain.errors import NotFoundError, RuleError
-from retain.language.yaml_nodes import SourceFile
+from retain.language.documents.nodes import SourceFile
 from retain.message_files import is_template_name, read_message_file
 from retain.model import Fields, Json, Problem
 

@@ -9,11 +9,11 @@ from datetime import UTC, tzinfo
 from functools import cached_property
 from typing import TypeAlias
 
-from retain.language.ast import Node
-from retain.language.codegen import compile_screen
+from retain.language.codegen.conditions import compile_screen
 from retain.language.condition import Condition, Needs
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
 from retain.language.scope import Scope
+from retain.language.syntax.ast import Node
 from retain.language.types import Schema
 from retain.model import Millis, digest
 from retain.registry import Registry

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from retain.language.documents.yaml import MAX_BYTES
 from retain.language.message_templates import MessageTemplates, read_template_folder
-from retain.language.yaml import MAX_BYTES
 from retain.model import Json, Place, Problem
 
 RULES, TESTS, TEMPLATES = "rules", "tests", "templates"

@@ -8,8 +8,8 @@ from datetime import time
 from typing import Literal, TypeAlias
 
 from retain.language.condition import Condition, Expression, Needs
-from retain.language.schedules import Calendar, Cron, FieldSchedule
 from retain.language.template import Template
+from retain.language.time.schedules import Calendar, Cron, FieldSchedule
 from retain.model import Json, Millis, Place
 from retain.registry import ActionUse
 

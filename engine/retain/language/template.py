@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from retain.errors import MissingInputError
+from retain.language.checking.expressions import read_value
+from retain.language.checking.guards import key as key_of
 from retain.language.condition import Expression, Needs
+from retain.language.documents.nodes import ListNode, Node, Scalar
 from retain.language.environment import Environment
-from retain.language.expressions import read_value
-from retain.language.guards import key as key_of
+from retain.language.evaluation.values import show
 from retain.language.scope import Scope
-from retain.language.source import Source
+from retain.language.syntax.source import Source
 from retain.language.types import Type
-from retain.language.values import show
-from retain.language.yaml_nodes import ListNode, Node, Scalar
 from retain.model import Json, Problem
 
 

@@ -9,11 +9,11 @@ import msgspec
 from retain.decide.facts import CustomerFacts, Facts
 from retain.errors import DecisionError
 from retain.language.condition import Needs
-from retain.language.load import load_revision
+from retain.language.load.files import load_revision
 from retain.language.plan import Plan
 from retain.language.rules import Rule
-from retain.language.schedules import zone_of
 from retain.language.scope import History
+from retain.language.time.schedules import zone_of
 from retain.model import Fields, Instant, Run
 from retain.store.rows import CustomerRow
 from retain.store.store import Store

@@ -22,13 +22,13 @@ from pathlib import Path
 import structlog
 
 from retain import __version__
-from retain.app.commands import COMMANDS
-from retain.app.engine import Engine
-from retain.app.project import Project
-from retain.app.starting import open_for_run
-from retain.config import FILE, Config, HttpConfig
-from retain.config_checks import check_listen
-from retain.config_read import listen_address
+from retain.app.commands.table import COMMANDS
+from retain.app.live.engine import Engine
+from retain.app.live.starting import open_for_run
+from retain.app.projects.project import Project
+from retain.config.checks import check_listen
+from retain.config.reading import listen_address
+from retain.config.settings import FILE, Config, HttpConfig
 from retain.errors import ConfigError, RetainError
 from retain.model import Json
 from retain.serve.admin import SOCKET_NAME, AdminServer, Handler

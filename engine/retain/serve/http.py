@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retain.serve.http_ingest import ingest, refusal, settings
 from retain.serve.ports import HttpPorts
-from retain.wire import PATH_KINDS
+from retain.wire.calls import PATH_KINDS
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STRICT_HEADERS = {

@@ -21,9 +21,9 @@ from starlette.responses import JSONResponse, Response
 from retain.errors import IngestError, OverloadedError, StoreError
 from retain.model import Json
 from retain.serve.ports import NO_KEY_SOURCE, HttpPorts, Stored
-from retain.wire import MAX_BODY_BYTES, decode_request, too_large_body
-from retain.wire import Request as Calls
-from retain.wire_message import Intake, Reading, read_calls
+from retain.wire.calls import MAX_BODY_BYTES, decode_request, too_large_body
+from retain.wire.calls import Request as Calls
+from retain.wire.message import Intake, Reading, read_calls
 
 IN_LOOP_BYTES = 32 * 1024  # a larger body is read in a thread, so that it holds up nobody else
 RETRY_STORE_S = 5

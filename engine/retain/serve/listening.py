@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from retain.config import listen_text
+from retain.config.settings import listen_text
 from retain.errors import ConfigError
 
 _KEEP_ALIVE_S = 65

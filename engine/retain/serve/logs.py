@@ -8,7 +8,7 @@ from collections.abc import MutableMapping, Sequence
 
 import structlog
 
-from retain.config import LogConfig
+from retain.config.settings import LogConfig
 from retain.model import Json
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from retain.app.counters import Durations
-from retain.app.engine import Engine
+from retain.app.live.counters import Durations
+from retain.app.live.engine import Engine
 
 
 class EngineCollector(Collector):

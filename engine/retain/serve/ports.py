@@ -9,8 +9,8 @@ from typing import Protocol
 from retain.clock import Clock, SystemClock
 from retain.model import Fields
 from retain.registry import Page, PageResponse
-from retain.wire_fields import FieldTypes
-from retain.wire_message import Intake
+from retain.wire.fields import FieldTypes
+from retain.wire.message import Intake
 
 NO_KEY_SOURCE = "default"  # the source of events where no write keys are configured
 

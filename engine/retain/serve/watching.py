@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from retain.config import FILE
+from retain.config.settings import FILE
 
 QUIET_S = 2.0
 _LOOK_EVERY_S = 0.5

@@ -9,8 +9,8 @@ from retain.errors import did_you_mean
 from retain.instants import parse_duration, parse_instant
 from retain.language.plan import Defaults, Plan, make_plan
 from retain.language.rules import Limit, Policy, QuietHours, RuleSet, Status
+from retain.language.time.wallclock import parse_span
 from retain.language.types import Schema
-from retain.language.wallclock import parse_span
 from retain.model import Instant, Json
 from retain.registry import Registry
 from retain.testing.coverage import places_of, refusals_of

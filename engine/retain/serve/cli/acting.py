@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from retain.app.commands import run_command
-from retain.app.desk import Desk, open_desk
+from retain.app.commands.desk import Desk, open_desk
+from retain.app.commands.table import run_command
 from retain.model import Json
 from retain.serve.admin import SOCKET_NAME, AdminClient, os_user
 from retain.serve.cli.context import config, load

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 from rich.text import Text
 
-from retain.app.checking import CheckReport, check_path
+from retain.app.projects.checking import CheckReport, check_path
 from retain.model import Json, Problem
 from retain.serve.cli.context import leave, project_dir
 from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, console, counted, print_json, say

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from retain.app.importing import Rejects, in_chunks, read_consents
+from retain.app.commands.importing import Rejects, in_chunks, read_consents
 from retain.serve.cli.acting import asking
 from retain.serve.cli.context import config, zone_of
 from retain.serve.cli.filters import by_option

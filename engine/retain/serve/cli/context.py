@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import click
 import structlog
 
-from retain.app.project import Project, open_project
+from retain.app.projects.project import Project, open_project
 from retain.clock import SystemClock
-from retain.config import Config, load_config
+from retain.config.settings import Config, load_config
 from retain.errors import NotFoundError
 from retain.model import Instant
 

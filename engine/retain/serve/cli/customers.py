@@ -6,9 +6,9 @@ import json
 
 import click
 
-from retain.app.reading import customer_json, find_customer, names_of, short_key, time_or_none
-from retain.app.rows import event_json, iso, run_json
-from retain.app.times import show_time, zone_name
+from retain.app.reports.reading import customer_json, find_customer, names_of, short_key, time_or_none
+from retain.app.reports.rows import event_json, iso, run_json
+from retain.app.reports.times import show_time, zone_name
 from retain.serve.cli.context import now, zone_of
 from retain.serve.cli.output import QUIET, columns, hint, json_option, pairs, print_json, say, show, title
 from retain.serve.cli.runs import state_of

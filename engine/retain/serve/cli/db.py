@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from retain.app.database import check_file, upgrade_file
+from retain.app.projects.database import check_file, upgrade_file
 from retain.serve.cli.context import config, leave
 from retain.serve.cli.output import BAD, CAREFUL, GOOD, json_option, pairs, print_json, say, size
 

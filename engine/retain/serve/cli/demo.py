@@ -19,8 +19,8 @@ from typing import Any
 
 import click
 
-from retain.app.demo import DATA_SETS, demo_project, free_port, make_live_project, run_data_set
-from retain.app.times import show_time
+from retain.app.reports.times import show_time
+from retain.app.simulation.demo import DATA_SETS, demo_project, free_port, make_live_project, run_data_set
 from retain.errors import RetainError
 from retain.serve.cli.output import QUIET, counted, hint, progress, say, title
 from retain.serve.cli.simulate import show_rules

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.reference import Article, everything, look_up, sentence
-from retain.app.schemas import plugins_of, schema_of
+from retain.app.projects.schemas import plugins_of, schema_of
+from retain.app.reference.lookup import Article, everything, look_up, sentence
 from retain.serve.cli.context import project_dir
 from retain.serve.cli.output import NAME, QUIET, columns, hint, json_option, pairs, print_json, say, show
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.doctor import examine
+from retain.app.reports.doctor import examine
 from retain.serve.cli.context import leave, load, now
 from retain.serve.cli.output import BAD, CAREFUL, GOOD, columns, counted, json_option, print_json, say, show
 

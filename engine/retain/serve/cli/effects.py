@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.reading import chosen, names_of
-from retain.app.rows import effect_json
-from retain.app.times import show_time, zone_name
+from retain.app.reports.reading import chosen, names_of
+from retain.app.reports.rows import effect_json
+from retain.app.reports.times import show_time, zone_name
 from retain.model import Effect, EffectState, Json
 from retain.serve.cli.acting import asking
 from retain.serve.cli.context import leave, zone_of

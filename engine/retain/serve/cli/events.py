@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from retain.app.reading import names_of
-from retain.app.rows import event_json
-from retain.app.times import show_time
+from retain.app.reports.reading import names_of
+from retain.app.reports.rows import event_json
+from retain.app.reports.times import show_time
 from retain.serve.cli.acting import act
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, limit_option

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.describing import find_rule
-from retain.app.explaining import Explanation, explain_rule
-from retain.app.reading import reading, short_key, time_or_none
-from retain.app.times import show_time, zone_name
+from retain.app.reports.describing import find_rule
+from retain.app.reports.explaining import Explanation, explain_rule
+from retain.app.reports.reading import reading, short_key, time_or_none
+from retain.app.reports.times import show_time, zone_name
 from retain.serve.cli.context import load, now, zone_of
 from retain.serve.cli.output import (
     BAD,

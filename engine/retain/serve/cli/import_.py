@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from retain.app.importing import Imported, Rejects, Send, import_events
-from retain.app.project import Project
-from retain.app.times import show_time, zone_name
+from retain.app.commands.importing import Imported, Rejects, Send, import_events
+from retain.app.projects.project import Project
+from retain.app.reports.times import show_time, zone_name
 from retain.model import Json
 from retain.serve.cli.acting import asking
 from retain.serve.cli.context import leave, load, now, zone_of

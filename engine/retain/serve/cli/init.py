@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from retain.app.scaffold import DEFAULT_PACKS, make_project, packs
+from retain.app.projects.scaffold import DEFAULT_PACKS, make_project, packs
 from retain.serve.cli.output import NAME, columns, counted, hint, json_option, pairs, print_json, say, show
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retain.app.importing import Rejects
+from retain.app.commands.importing import Rejects
 from retain.serve.cli.context import leave
 from retain.serve.cli.output import CAREFUL, GOOD, counted, print_json, say
 

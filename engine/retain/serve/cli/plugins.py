@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.reference import contributions
-from retain.app.schemas import plugins_of
+from retain.app.projects.schemas import plugins_of
+from retain.app.reference.lookup import contributions
 from retain.serve.cli.context import leave, project_dir
 from retain.serve.cli.output import BAD, QUIET, columns, hint, json_option, print_json, show, styled
 

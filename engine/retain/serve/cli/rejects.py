@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from retain.app.rows import reject_json
-from retain.app.times import show_time
+from retain.app.reports.rows import reject_json
+from retain.app.reports.times import show_time
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import limit_option
 from retain.serve.cli.output import GOOD, columns, hint, json_option, print_json, say, show

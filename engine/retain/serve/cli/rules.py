@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.describing import find_rule, pauses_of, rule_json, rule_text, starts_on
-from retain.app.outcomes import RuleStats, rule_stats
-from retain.app.reading import reading
-from retain.app.rows import stats_json
+from retain.app.reports.describing import find_rule, pauses_of, rule_json, rule_text, starts_on
+from retain.app.reports.outcomes import RuleStats, rule_stats
+from retain.app.reports.reading import reading
+from retain.app.reports.rows import stats_json
 from retain.model import Json
 from retain.serve.cli.context import known_rule, load
 from retain.serve.cli.output import (

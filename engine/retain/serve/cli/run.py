@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from retain.app.collecting import rare_collection
+from retain.app.live.collecting import rare_collection
 from retain.serve.cli.context import leave, project_dir
 from retain.serve.daemon import run_daemon
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.reading import chosen, find_run, log_of, names_of
-from retain.app.rows import decision_json, effect_json, run_json
-from retain.app.times import show_time, zone_name
+from retain.app.reports.reading import chosen, find_run, log_of, names_of
+from retain.app.reports.rows import decision_json, effect_json, run_json
+from retain.app.reports.times import show_time, zone_name
 from retain.model import Run, RunState
 from retain.serve.cli.acting import act
 from retain.serve.cli.context import zone_of

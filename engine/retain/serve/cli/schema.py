@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from retain.app.schemas import config_schema, rules_schema
+from retain.app.projects.schemas import config_schema, rules_schema
 from retain.serve.cli.context import project_dir
 from retain.serve.cli.output import print_json
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from retain.app.reading import time_or_none
-from retain.app.simulate import RuleOutcome, Simulation
-from retain.app.simulating import Past, simulate_project, simulation_json
-from retain.app.times import show_time, zone_name
+from retain.app.reports.reading import time_or_none
+from retain.app.reports.times import show_time, zone_name
+from retain.app.simulation.simulate import RuleOutcome, Simulation
+from retain.app.simulation.simulating import Past, simulate_project, simulation_json
 from retain.serve.cli.context import load, zone_of
 from retain.serve.cli.output import (
     QUIET,

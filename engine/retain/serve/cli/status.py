@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.status import Status, status_of
-from retain.app.times import show_time, zone_name
+from retain.app.reports.status import Status, status_of
+from retain.app.reports.times import show_time, zone_name
 from retain.serve.admin import SOCKET_NAME, AdminClient
 from retain.serve.cli.context import load, zone_of
 from retain.serve.cli.output import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from retain.app.reading import Store, reading
-from retain.config import Config
+from retain.app.reports.reading import Store, reading
+from retain.config.settings import Config
 from retain.serve.cli.context import config
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from retain.app.importing import Rejects, in_chunks, read_suppressions
+from retain.app.commands.importing import Rejects, in_chunks, read_suppressions
 from retain.serve.cli.acting import asking
 from retain.serve.cli.context import load
 from retain.serve.cli.filters import by_option

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.reading import names_of
-from retain.app.rows import record_json
-from retain.app.times import show_time, zone_name
+from retain.app.reports.reading import names_of
+from retain.app.reports.rows import record_json
+from retain.app.reports.times import show_time, zone_name
 from retain.serve.cli.acting import act
 from retain.serve.cli.context import now, zone_of
 from retain.serve.cli.filters import by_option, limit_option

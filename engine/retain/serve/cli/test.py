@@ -6,7 +6,7 @@ import time
 
 import click
 
-from retain.app.project import defaults_of
+from retain.app.projects.project import defaults_of
 from retain.errors import RuleError
 from retain.serve.cli.context import load
 from retain.serve.cli.output import QUIET, counted, json_option, print_json, say

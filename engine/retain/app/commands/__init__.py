@@ -1,0 +1,1 @@
+"""What people change: by hand, through the daemon or without one."""

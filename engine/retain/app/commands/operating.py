@@ -1,0 +1,74 @@
+"""What people do with runs, effects and events that went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from retain.app.commands.desk import Desk
+from retain.decide import operations
+from retain.decide.facts import Facts, Moment
+from retain.errors import NotFoundError
+from retain.model import Effect, Instant, Json, Run
+from retain.pipeline.operating import with_effects, with_runs
+
+_MOST_EVENTS = 10_000
+
+
+def stop_run(desk: Desk, *, by: str, run: str, reason: str = "") -> Json:
+    """End a run; its effects that are not yet claimed are cancelled. `stopped` is False where it had ended already."""
+    now = desk.now()
+    stopped: list[bool] = []
+
+    def stop(facts: Facts, found: Run) -> None:
+        stopped.append(operations.stop_run(facts, found, "stopped", Moment.of_timer(now)))
+
+    if not desk.store.run_ids_exist([run]):
+        raise NotFoundError("run", run)
+    with_runs(desk.pipeline, [run], now, stop)
+    desk.audit(by, "stop_run", run=run, reason=reason)
+    return {"run": run, "stopped": any(stopped)}
+
+
+def retry_effects(desk: Desk, *, by: str, ids: Sequence[str]) -> Json:
+    """Try dead letters and effects in doubt again, with all checks of a release."""
+    return _effects(desk, by, "retry_effects", "retried", ids, operations.retry_effect)
+
+
+def drop_effects(desk: Desk, *, by: str, ids: Sequence[str]) -> Json:
+    """Give effects up; the runs that wait for them end `failed`."""
+    return _effects(desk, by, "drop_effects", "dropped", ids, operations.drop_effect)
+
+
+def retry_events(desk: Desk, *, by: str, seqs: Sequence[int] = ()) -> Json:
+    """Decide quarantined events again, these or all; they go to the end of the order."""
+    wanted = list(seqs) or [failed.event.seq for failed in desk.store.failed_events(_MOST_EVENTS)]
+    places = desk.store.retry_failed(wanted, desk.now()) if wanted else {}
+    desk.audit(by, "retry_events", seqs=wanted)
+    return {"retried": len(places), "places": {str(seq): place for seq, place in places.items()}}
+
+
+def _effects(
+    desk: Desk,
+    by: str,
+    command: str,
+    done: str,
+    ids: Sequence[str],
+    act: Callable[[Facts, Effect, Moment], str],
+) -> Json:
+    now: Instant = desk.now()
+    refused: dict[str, Json] = {}
+    count = 0
+
+    def once(facts: Facts, effect: Effect) -> None:
+        nonlocal count
+        why = act(facts, effect, Moment.of_timer(now))
+        if why:
+            refused[effect.id] = why
+        else:
+            count += 1
+
+    known = {effect.id for effect in desk.store.effects_by_id(ids)}
+    refused.update({effect_id: "there is no such effect" for effect_id in ids if effect_id not in known})
+    with_effects(desk.pipeline, sorted(known), now, once)
+    desk.audit(by, command, ids=list(ids), refused=refused)
+    return {done: count, "refused": refused}

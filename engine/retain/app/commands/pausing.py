@@ -1,0 +1,119 @@
+"""Pause and resume: everything, one rule, or one channel; it holds across restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from retain.app.commands.desk import Desk
+from retain.decide.facts import Facts, Moment
+from retain.decide.operations import release_parked, stop_run
+from retain.errors import AdminError, NotFoundError
+from retain.instants import format_instant
+from retain.model import Instant, Json, Run, RunState
+from retain.pipeline.operating import wake_held, with_runs
+from retain.store.rows import Batch, PauseRow
+
+Scope: TypeAlias = Literal["all", "rule", "channel"]
+_ALL_RUNS = 1 << 31
+
+
+def pause(desk: Desk, *, by: str, scope: Scope, name: str = "", reason: str = "") -> Json:
+    """Hold timers and effects; events are still decided, and what would start is parked.
+
+    Returns:
+        `paused` is False where it was paused already.
+    """
+    _check(desk, scope, name)
+    known = any((row.scope, row.name) == (scope, name) for row in desk.store.pauses())
+    row = PauseRow(scope, name, True, reason or f"paused by {by}", by, desk.now())
+    desk.store.commit(Batch(pauses=[row]))
+    desk.pipeline.refresh()
+    desk.audit(by, "pause", scope=scope, name=name, reason=reason)
+    return {"scope": scope, "name": name, "paused": not known}
+
+
+def resume(
+    desk: Desk, *, by: str, scope: Scope, name: str = "", parked: Literal["release", "drop"] = "release"
+) -> Json:
+    """Go on; runs that were parked meanwhile start now, or are dropped.
+
+    Returns:
+        `resumed`: whether it was paused; `released`: parked runs that started; `dropped`: those that did not, with the
+        reason; `effects`: how many held effects are due again; `still_paused`: what else holds something.
+    """
+    if parked not in ("release", "drop"):
+        raise AdminError(f"parked runs cannot be {parked!r}", cure="say release or drop")
+    _check(desk, scope, name)
+    before = {(row.scope, row.name) for row in desk.store.pauses()}
+    now = desk.now()
+    desk.store.commit(Batch(pauses=[PauseRow(scope, name, False, "", by, now)]))
+    left = {(row.scope, row.name) for row in desk.store.pauses()}
+    rules = _going_again(desk, scope, name, left)
+    desk.pipeline.reset_breakers(rules, now)
+    outcome = _unpark(desk, rules, now, drop=parked == "drop")
+    effects = wake_held(desk.pipeline, now)
+    desk.audit(by, "resume", scope=scope, name=name, parked=parked, released=outcome.released)
+    return {
+        "scope": scope,
+        "name": name,
+        "resumed": (scope, name) in before,
+        "released": outcome.released,
+        "dropped": outcome.dropped,
+        "effects": effects,
+        "still_paused": [{"scope": kind, "name": which} for kind, which in sorted(left)],
+    }
+
+
+@dataclass(slots=True)
+class _Unparked:
+    released: int = 0
+    dropped: list[Json] = field(default_factory=list)
+
+
+def _going_again(desk: Desk, scope: Scope, name: str, left: Collection[tuple[str, str]]) -> list[str]:
+    """The rules that are not paused any more."""
+    if scope == "channel" or ("all", "") in left:
+        return []
+    rules = [name] if scope == "rule" else list(desk.pipeline.plan.rules)
+    return [rule for rule in rules if ("rule", rule) not in left]
+
+
+def _unpark(desk: Desk, rules: list[str], now: Instant, *, drop: bool) -> _Unparked:
+    outcome = _Unparked()
+
+    def unpark(facts: Facts, run: Run) -> None:
+        moment = Moment.of_timer(now)
+        if drop:
+            became = "dropped" if stop_run(facts, run, "dropped", moment) else run.ended_by
+        else:
+            became = release_parked(facts, run, moment)
+        if became == "started":
+            outcome.released += 1
+        else:
+            outcome.dropped.append(
+                {"run": run.id, "rule": run.rule, "since": format_instant(run.started_at), "reason": became}
+            )
+
+    for rule in rules:
+        runs = desk.store.list_runs(rule=rule, states=[RunState.PARKED], limit=_ALL_RUNS)
+        with_runs(desk.pipeline, [run.id for run in reversed(runs)], now, unpark)
+    return outcome
+
+
+def _check(desk: Desk, scope: str, name: str) -> None:
+    known: Collection[str]
+    if scope == "all":
+        if name:
+            raise AdminError("all takes no name")
+        return
+    if scope == "rule":
+        known = {*desk.pipeline.plan.rules, *desk.project.ruleset.disabled}
+    elif scope == "channel":
+        known = desk.project.registry.channels
+    else:
+        raise AdminError(f"{scope!r} cannot be paused", cure="say all, rule or channel")
+    paused = {row.name for row in desk.store.pauses() if row.scope == scope}
+    if name not in known and name not in paused:
+        raise NotFoundError(scope, name, known)

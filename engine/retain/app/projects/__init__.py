@@ -1,0 +1,1 @@
+"""A project: its folder, its rules, its schemas, its store."""

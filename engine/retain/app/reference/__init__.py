@@ -1,0 +1,1 @@
+"""What can be looked up by name, and the pages made of it."""

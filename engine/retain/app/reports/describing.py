@@ -1,0 +1,80 @@
+"""Rules in words: what starts them, and their text as it is written."""
+
+from __future__ import annotations
+
+from retain.app.projects.project import Project
+from retain.app.reports.reading import reading, store_path
+from retain.errors import NotFoundError
+from retain.instants import format_duration
+from retain.language.rules import BecomesTrigger, EventTrigger, Rule, Trigger
+from retain.model import Json
+
+__all__ = ["Rule", "find_rule", "pauses_of", "rule_json", "rule_text", "starts_on"]
+
+
+def find_rule(project: Project, rule_id: str) -> Rule:
+    """A rule that is loaded.
+
+    Raises:
+        NotFoundError: there is none of that name, or it has an error.
+    """
+    rules, disabled = project.ruleset.rules, project.ruleset.disabled
+    if rule_id in disabled:
+        error = NotFoundError("rule", rule_id)
+        error.what, error.cure = f"the rule {rule_id} has an error: {disabled[rule_id]}", "see it with: retain check"
+        raise error
+    if rule_id not in rules:
+        raise NotFoundError("rule", rule_id, rules)
+    return rules[rule_id]
+
+
+def starts_on(rule: Rule) -> str:
+    """What starts a rule, in a few words."""
+    return ", ".join(_trigger(trigger) for trigger in rule.triggers)
+
+
+def rule_text(project: Project, rule: Rule) -> str:
+    """The rule as its author wrote it, comments included."""
+    lines = (project.dir / rule.place.file).read_text(encoding="utf-8").splitlines()
+    start = rule.place.line - 1
+    depth = _depth(lines[start])
+    end = start + 1
+    while end < len(lines) and (not lines[end].strip() or _depth(lines[end]) > depth):
+        end += 1
+    return "\n".join(line[depth:].rstrip() for line in lines[start:end]).rstrip()
+
+
+def rule_json(rule: Rule, paused: dict[str, str]) -> dict[str, Json]:
+    """A rule as plain JSON, without its steps."""
+    return {
+        "id": rule.id,
+        "description": rule.description,
+        "owner": rule.owner,
+        "tags": list(rule.tags),
+        "status": rule.status,
+        "paused": paused.get(rule.id, paused.get("", "")),
+        "starts_on": starts_on(rule),
+        "file": rule.place.file,
+        "line": rule.place.line,
+        "revision": rule.revision,
+    }
+
+
+def pauses_of(project: Project) -> dict[str, str]:
+    """Why rules are paused, by rule; "" is everything. Empty where nothing is stored yet."""
+    if not store_path(project.config).exists():
+        return {}
+    with reading(project.config) as store:
+        return {row.name: row.reason for row in store.pauses() if row.scope != "channel"}
+
+
+def _trigger(trigger: Trigger) -> str:
+    if isinstance(trigger, EventTrigger):
+        return trigger.event
+    if isinstance(trigger, BecomesTrigger):
+        return f"becoming, for {format_duration(trigger.held)}" if trigger.held else "becoming"
+    return "a date of the customer" if trigger.field_schedule is not None else "a schedule"
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())

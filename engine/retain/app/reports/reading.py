@@ -1,0 +1,126 @@
+"""A project's store, opened for looking at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from retain.app.reports.times import read_time
+from retain.clock import SystemClock
+from retain.config.settings import Config
+from retain.errors import NotFoundError, StoreUnavailableError
+from retain.model import DecisionRow, Instant, Json, Run
+from retain.store.rows import CustomerRow
+from retain.store.store import Store
+
+__all__ = ["Chosen", "Store", "chosen", "customer_json", "find_customer", "find_run", "names_of", "reading"]
+_ALL = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What a list is narrowed to; None is everything."""
+
+    rule: str | None
+    customer: int | None
+    since: Instant | None
+    until: Instant | None
+
+
+def store_path(config: Config) -> Path:
+    """Where the store's file is."""
+    return Path(config.store_location().removeprefix("sqlite:///"))
+
+
+@contextmanager
+def reading(config: Config) -> Iterator[Store]:
+    """The store, read-only; beside a running daemon too.
+
+    Raises:
+        StoreUnavailableError: nothing has been stored yet, or the file cannot be used.
+    """
+    path = store_path(config)
+    if not path.exists():
+        raise StoreUnavailableError(
+            "nothing is stored yet", where=str(path), cure="start with: retain import FILE, or: retain run"
+        )
+    with Store.open(config.store_location(), read_only=True) as store:
+        yield store
+
+
+def find_customer(store: Store, name: str) -> CustomerRow:
+    """The customer whom a text names: user id, anonymous id, address, key, or `#` and the internal number.
+
+    Raises:
+        NotFoundError: nobody is called so.
+    """
+    found = store.find_customer(name)
+    if found is None:
+        raise NotFoundError("customer", name)
+    return found
+
+
+def find_run(store: Store, run_id: str) -> Run:
+    """One run by its id.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    run = store.runs_by_id([run_id]).get(run_id)
+    if run is None:
+        raise NotFoundError("run", run_id)
+    return run
+
+
+def log_of(store: Store, run: Run) -> list[DecisionRow]:
+    """Everything that was decided about a run, in order."""
+    rows = store.decisions_of(customer=run.customer, rule=run.rule, since=run.started_at, limit=_ALL)
+    return [row for row in reversed(rows) if row.run == run.id]
+
+
+def time_or_none(text: str | None, config: Config) -> Instant | None:
+    """A time of the command line, in the project's zone; None where none is given."""
+    return None if text is None else read_time(text, SystemClock().now(), ZoneInfo(config.zone))
+
+
+def chosen(
+    config: Config,
+    store: Store,
+    *,
+    rule: str | None = None,
+    customer: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> Chosen:
+    """What people wrote to narrow a list, as values."""
+    return Chosen(
+        rule=rule,
+        customer=None if customer is None else find_customer(store, customer).id,
+        since=time_or_none(since, config),
+        until=time_or_none(until, config),
+    )
+
+
+def short_key(key: str) -> str:
+    """A customer's name for people: the user id as it came, other names with their kind."""
+    return key.removeprefix("user:")
+
+
+def names_of(store: Store, customers: Iterable[int]) -> dict[int, str]:
+    """The short name of each customer by internal number; `-` for nobody."""
+    wanted = {customer for customer in customers if customer}
+    return {0: "-"} | {number: short_key(row.key) for number, row in store.customers(sorted(wanted)).items()}
+
+
+def customer_json(store: Store, row: CustomerRow) -> dict[str, Json]:
+    """A customer as plain JSON."""
+    return {
+        "id": row.id,
+        "customer": short_key(row.key),
+        "key": row.key,
+        "names": store.identities_of(row.id),
+        "fields": row.fields,
+    }

@@ -1,0 +1,98 @@
+"""`retain status`: what a project does right now, in one value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from retain.app.projects.project import Project
+from retain.app.reports.reading import reading, store_path
+from retain.app.reports.rows import iso
+from retain.model import EffectState, Instant, Json
+from retain.store.lock import writer_of
+from retain.store.rows import PauseRow, StoreCounts
+
+_NOTHING = StoreCounts(customers=0, events=0, undecided=0, rejects=0, failed=0, runs={}, effects={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A project at one instant."""
+
+    name: str
+    dir: Path
+    store: Path
+    has_store: bool
+    writer: int | None  # the process that has the store open for writing
+    rules: dict[str, int]  # by status, `disabled` included
+    disabled: dict[str, str]  # rules with an error, and their first one
+    broken_plugins: dict[str, str]
+    pauses: list[PauseRow] = field(default_factory=list)
+    counts: StoreCounts = _NOTHING
+    next_due: Instant | None = None
+    only_to: bool = False  # whether messages are limited to some addresses
+
+    @property
+    def troubles(self) -> list[str]:
+        """What a person should look at, each in a few words."""
+        effects = self.counts.effects
+        found = [
+            (len(self.disabled), "rules with an error"),
+            (len(self.broken_plugins), "disabled plugins"),
+            (effects.get(EffectState.DEAD, 0), "dead letters"),
+            (effects.get(EffectState.IN_DOUBT, 0), "effects in doubt"),
+            (self.counts.failed, "events that could not be decided"),
+        ]
+        return [f"{count:,} {what}" for count, what in found if count]
+
+    def as_json(self) -> dict[str, Json]:
+        """The same as plain JSON."""
+        return {
+            "name": self.name,
+            "dir": str(self.dir),
+            "store": str(self.store),
+            "writer": self.writer,
+            "degraded": bool(self.disabled or self.broken_plugins),
+            "rules": self.rules,
+            "disabled": self.disabled,
+            "broken_plugins": self.broken_plugins,
+            "paused": [
+                {"scope": row.scope, "name": row.name, "reason": row.reason, "by": row.by, "at": iso(row.at)}
+                for row in self.pauses
+            ],
+            "customers": self.counts.customers,
+            "events": self.counts.events,
+            "undecided": self.counts.undecided,
+            "failed_events": self.counts.failed,
+            "rejects": self.counts.rejects,
+            "runs": self.counts.runs,
+            "effects": self.counts.effects,
+            "next_due": iso(self.next_due),
+            "only_to": self.only_to,
+            "troubles": self.troubles,
+        }
+
+
+def status_of(project: Project) -> Status:
+    """What a project does right now; works before anything is stored, too."""
+    path = store_path(project.config)
+    rules = Counter(str(rule.status) for rule in project.ruleset.rules.values())
+    rules.update({"disabled": len(project.ruleset.disabled)} if project.ruleset.disabled else {})
+    known = Status(
+        name=project.config.name,
+        dir=project.dir,
+        store=path,
+        has_store=path.exists(),
+        writer=writer_of(path) if path.exists() else None,
+        rules=dict(rules),
+        disabled=dict(project.ruleset.disabled),
+        broken_plugins=dict(project.registry.broken),
+        only_to=project.config.only_to.is_set,
+    )
+    return _with_store(project, known) if known.has_store else known
+
+
+def _with_store(project: Project, known: Status) -> Status:
+    with reading(project.config) as store:
+        return replace(known, pauses=store.pauses(), counts=store.counts(), next_due=store.next_due())

@@ -1,0 +1,145 @@
+"""`retain simulate`: a project's rules over events of files or of its own store."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+from retain.app.commands.messages import BadRow, read_messages, stored_messages
+from retain.app.live.collecting import rare_collection
+from retain.app.projects.project import Project, defaults_of
+from retain.app.reports.reading import reading, short_key
+from retain.app.simulation.simulate import Given, Simulation, simulate
+from retain.decide.facts import Performed
+from retain.errors import NotFoundError, RetainError, RuleError
+from retain.instants import format_instant
+from retain.language.plan import Plan, make_plan
+from retain.model import Instant, Json, Message
+from retain.store.store import Store
+
+_OF_SENDING = frozenset({"E132"})  # what only matters once something is sent
+
+
+@dataclass(slots=True, kw_only=True)
+class Past:
+    """Which events a simulation runs over; no files = those in the project's store."""
+
+    files: Sequence[Path] = ()
+    mapping: Path | None = None
+    start: Instant | None = None
+    end: Instant | None = None
+    bad: Counter[str] = field(default_factory=Counter)  # refused rows by code, counted while reading
+
+
+def simulate_project(
+    project: Project,
+    past: Past,
+    *,
+    rules: Sequence[str] = (),
+    effects: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Simulation:
+    """Run a project's rules over the past; nothing is sent, and the project's store is only read.
+
+    Args:
+        rules: only these; none = all.
+        effects: a file that gets one line of JSON per effect.
+
+    Raises:
+        RuleError: a rule has an error.
+        NotFoundError: a rule of `rules` does not exist.
+    """
+    errors = [problem for problem in project.errors if problem.code not in _OF_SENDING]
+    if errors:
+        raise RuleError("the rules have errors", cure="see them with: retain check", problems=errors)
+    plan = plan_of(project, rules)
+    with ExitStack() as stack:
+        stack.enter_context(rare_collection())
+        write = None if effects is None else stack.enter_context(_writing(effects))
+        messages, given = stack.enter_context(_messages(project, past))
+        return simulate(plan, messages, start=past.start, end=past.end, given=given, observe=write, progress=progress)
+
+
+def plan_of(project: Project, rules: Sequence[str]) -> Plan:
+    """The plan of these rules alone; none = all."""
+    ruleset = project.ruleset
+    for rule in rules:
+        if rule not in ruleset.rules:
+            raise NotFoundError("rule", rule, ruleset.rules)
+    kept = {name: rule for name, rule in ruleset.rules.items() if not rules or name in rules}
+    return make_plan(replace(ruleset, rules=kept), project.schema, project.registry, defaults_of(project.config))
+
+
+def simulation_json(outcome: Simulation) -> Json:
+    """A simulation as plain JSON."""
+    return {
+        "events": outcome.events,
+        "customers": outcome.customers,
+        "from": format_instant(outcome.start),
+        "to": format_instant(outcome.end),
+        "seconds": round(outcome.seconds, 3),
+        "rules": {
+            name: {
+                "started": rule.started,
+                "refused": dict(sorted(rule.refused.items())),
+                "effects": dict(sorted(rule.effects.items())),
+                "ended": dict(sorted(rule.ended.items())),
+            }
+            for name, rule in sorted(outcome.rules.items())
+        },
+    }
+
+
+@contextmanager
+def _messages(project: Project, past: Past) -> Iterator[tuple[Iterator[Message], Given]]:
+    if past.files:
+        yield _from_files(project, past), Given()
+        return
+    with reading(project.config) as store:  # imported history starts nothing live; here it is what is asked about
+        messages = (replace(message, historical=False) for message in stored_messages(store, past.end))
+        yield messages, _given(store)
+
+
+def _given(store: Store) -> Given:
+    """What was brought into the store by hand: it stands in no event."""
+    consents: dict[str, dict[str, bool]] = {}
+    for answer in store.consents_from_outside():
+        for key in store.identities_of(answer.customer):
+            consents.setdefault(key, {})[answer.purpose] = answer.granted
+    return Given(consents=consents, suppressions=store.suppressions())
+
+
+def _from_files(project: Project, past: Past) -> Iterator[Message]:
+    def count(row: BadRow) -> None:
+        past.bad[row.code] += 1
+
+    for file in past.files:
+        yield from read_messages(file, project.schema, mapping=past.mapping, bad=count)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Callable[[Performed], None]]:
+    try:
+        file: IO[str] = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise RetainError(f"the file cannot be written: {error.strerror}", where=str(path)) from error
+
+    def write(performed: Performed) -> None:
+        line = {
+            "at": format_instant(performed.at),
+            "rule": performed.rule,
+            "customer": short_key(performed.customer),
+            "run": performed.run,
+            "step": performed.step,
+            "action": performed.action,
+            "inputs": performed.inputs,
+        }
+        file.write(f"{json.dumps(line, ensure_ascii=False, default=str)}\n")
+
+    with file:
+        yield write

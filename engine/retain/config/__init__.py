@@ -1,0 +1,1 @@
+"""retain.yaml: its keys, how it is read, and its secrets."""

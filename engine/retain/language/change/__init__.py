@@ -1,0 +1,1 @@
+"""When a condition can change because time passes and nothing else."""

@@ -1,0 +1,1 @@
+"""Every problem that `retain check` can report."""

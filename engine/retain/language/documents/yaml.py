@@ -1,0 +1,239 @@
+"""YAML as rule files use it: strict, with the place of every part, and without the traps of YAML 1.1.
+
+Only `true`, `false`, `null`, decimal integers and decimal fractions are more than text: `NO`, `on`, `10:30`, `0123`,
+`1_000` and dates stay what the author typed. Tags, merge keys, second documents and repeated keys are errors.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import yaml
+
+from retain.language.documents.nodes import ListNode, MapNode, Node, Scalar, SourceFile
+from retain.model import Json, Problem
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 50
+MAX_COPIES = 10_000  # parts that aliases may add to a file
+
+ParserEvent: TypeAlias = Any  # PyYAML's events; their types say that places may be lacking, and none lacks one
+_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+([eE][+-]?[0-9]+)?")
+_WORDS: dict[str, Json] = {"true": True, "false": False, "null": None, "": None}
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_QUOTE_FIRST = re.compile(r"""^\s*(?:- +)*(?:\w+: +)?(['"]).*?\1\s*[^\s,\]}#:]""")
+QUOTE_CURE = "put the whole text in quotes, or in a | block on the next line"
+
+
+def read_yaml(text: str, file: str) -> tuple[Node | None, list[Problem]]:
+    """The tree of a YAML text, or None with the reason where it cannot be read as one.
+
+    Repeated keys, tags and the like leave a tree beside their problems, so that the rest is still checked.
+    """
+    source = SourceFile(file, text.removeprefix("\ufeff"))
+    text = source.text
+    if len(text) > MAX_BYTES or len(text.encode(errors="replace")) > MAX_BYTES:
+        problem = source.problem("E202", "the file is larger than 1 MB", 0, 1, "split it into several files")
+        return None, [problem]
+    bad = _FORBIDDEN.search(text)
+    if bad:
+        what = f"the character U+{ord(bad[0]):04X} is not allowed"
+        problem = source.problem("E204", what, bad.start(), bad.end(), "remove it; save the file as UTF-8 text")
+        return None, [replace(problem, line_text=_FORBIDDEN.sub("\ufffd", problem.line_text))]
+    builder = _Builder(source)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            builder.take(event)
+    except _StopReading as stop:
+        return None, [*builder.problems, stop.problem]
+    except yaml.MarkedYAMLError as error:
+        return None, [*builder.problems, _syntax_problem(source, error)]
+    return builder.root, builder.problems
+
+
+def resolve(text: str) -> Json:
+    """What an unquoted text means: true, false, null, a decimal number, else itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
+    return text
+
+
+class _StopReading(Exception):  # noqa: N818 - ends the reading, is not an error of its own
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+@dataclass(slots=True)
+class _Open:
+    """A map or list whose end has not come yet."""
+
+    node: MapNode | ListNode
+    anchor: str | None
+    size: int = 1
+    key: Scalar | None = None
+    skip: bool = False  # the next value belongs to a key that was refused
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Events of the YAML parser into nodes, with a stack of its own so that depth costs no recursion."""
+
+    file: SourceFile
+    problems: list[Problem] = field(default_factory=list)
+    root: Node | None = None
+    stack: list[_Open] = field(default_factory=list)
+    anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
+    copies: int = 0
+    documents: int = 0
+
+    def take(self, event: yaml.Event) -> None:
+        """Add one event to the tree."""
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
+
+    def _close(self, event: ParserEvent) -> None:
+        done = self.stack.pop()
+        done.node.end = event.end_mark.index
+        self._add(done.node, done.size, done.anchor)
+
+    def _document(self, event: ParserEvent) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            start = event.start_mark.index
+            cure = "use one file for each"
+            raise _StopReading(self.file.problem("E206", "a second document begins here", start, start + 3, cure))
+
+    def _scalar(self, event: ParserEvent) -> None:
+        start, end = event.start_mark.index, event.end_mark.index
+        style = event.style or ""
+        value = event.value if style else resolve(event.value)
+        if event.tag:
+            self._refuse_tag(event.tag, start, end)
+        self._add(Scalar(self.file, start, end, event.value, value, style=style), 1, event.anchor)
+
+    def _open(self, event: ParserEvent) -> None:
+        start, end = event.start_mark.index, event.end_mark.index
+        if len(self.stack) >= MAX_DEPTH:
+            what = f"lists and maps are nested more than {MAX_DEPTH} deep"
+            raise _StopReading(self.file.problem("E202", what, start, start + 1, "write it flatter"))
+        if event.tag:
+            self._refuse_tag(event.tag, start, end)
+        kind = MapNode if isinstance(event, yaml.MappingStartEvent) else ListNode
+        self.stack.append(_Open(kind(self.file, start, end), event.anchor))
+
+    def _refuse_tag(self, tag: str, start: int, end: int) -> None:
+        if tag != "!":
+            what = f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} is not part of rule files"
+            self.problems.append(self.file.problem("E206", what, start, end, "leave it out"))
+
+    def _alias(self, event: ParserEvent) -> None:
+        start, end = event.start_mark.index, event.end_mark.index
+        known = self.anchors.get(event.anchor)
+        if known is None:
+            inside = any(entry.anchor == event.anchor for entry in self.stack)
+            what = f"*{event.anchor} contains itself" if inside else f"there is no &{event.anchor} before this"
+            raise _StopReading(self.file.problem("E207", what, start, end, "write the part out"))
+        node, size = known
+        self.copies += size
+        if self.copies > MAX_COPIES:
+            what = f"aliases add more than {MAX_COPIES} parts to this file"
+            raise _StopReading(
+                self.file.problem("E207", what, start, end, "write the parts out, or use a segment or metric")
+            )
+        self._add(node, size, None)
+
+    def _add(self, node: Node, size: int, anchor: str | None) -> None:
+        if anchor is not None:
+            self.anchors[anchor] = (node, size)
+        if not self.stack:
+            self.root = node
+            return
+        top = self.stack[-1]
+        top.size += size
+        if isinstance(top.node, ListNode):
+            top.node.items.append(node)
+        elif top.key is None and not top.skip:
+            self._key(top, top.node, node)
+        else:
+            if top.key is not None:
+                top.node.entries[top.key.text] = node
+            top.key, top.skip = None, False
+
+    def _key(self, top: _Open, node: MapNode, key: Node) -> None:
+        """Keep a key until its value comes, or refuse it together with its value."""
+        problem = self._key_problem(node, key)
+        if problem is None and isinstance(key, Scalar):
+            node.keys[key.text] = key
+            top.key = key
+            return
+        if problem is not None:
+            self.problems.append(problem)
+        top.skip = True
+
+    def _key_problem(self, node: MapNode, key: Node) -> Problem | None:
+        if not isinstance(key, Scalar):
+            braces = self.file.text[node.start : node.start + 2] == "{{"
+            cure = 'put texts with {{ }} in quotes: "{{ … }}"' if braces else "write a text as the key"
+            return (node if braces else key).complain("E206", "a key must be a text", cure)
+        if key.text == "<<" and not key.style:
+            return key.complain("E206", "merge keys (<<) are not part of rule files", "write the keys out")
+        first = node.keys.get(key.text)
+        if first is not None:
+            return key.complain(
+                "E205", f"{key.text!r} is given twice in one map", f"the first is in line {first.place.line}"
+            )
+        return None
+
+
+_HANDLERS: dict[type, Callable[[_Builder, ParserEvent], None]] = {
+    yaml.ScalarEvent: _Builder._scalar,
+    yaml.MappingStartEvent: _Builder._open,
+    yaml.SequenceStartEvent: _Builder._open,
+    yaml.MappingEndEvent: _Builder._close,
+    yaml.SequenceEndEvent: _Builder._close,
+    yaml.AliasEvent: _Builder._alias,
+    yaml.DocumentStartEvent: _Builder._document,
+}
+
+
+def _syntax_problem(source: SourceFile, error: yaml.MarkedYAMLError) -> Problem:
+    """A parser's complaint in the words of the person who wrote the file."""
+    mark, opened = error.problem_mark or error.context_mark, error.context_mark
+    if mark and opened and opened.line < mark.line and re.search("flow|quoted", error.context or ""):
+        mark = opened  # what is not closed is found where it opens
+    index = min(mark.index if mark else 0, max(0, len(source.text) - 1))
+    place = source.place(index, index)
+    line = source.line(place.line - 1)
+    indent = line[: len(line) - len(line.lstrip())]
+    if source.text[index : index + 1] == "\t" or "\t" in indent:
+        start = index - (place.column - 1) + line.index("\t")
+        return source.problem("E203", "a tab is used where YAML allows spaces only", start, start + 1, "use spaces")
+    what = " ".join(part for part in (error.context, error.problem) if part)
+    return source.problem("E201", f"this is not YAML: {what}", index, index + 1, _syntax_cure(error, line))
+
+
+def _syntax_cure(error: yaml.MarkedYAMLError, line: str) -> str:
+    problem, context = error.problem or "", error.context or ""
+    if _QUOTE_FIRST.match(line):
+        return f"YAML ends the text at the second quote; {QUOTE_CURE}"
+    if "mapping values are not allowed" in problem:
+        return f"a text that holds ': ' needs quotes; {QUOTE_CURE}" if ": " in line else "check the indentation"
+    if "flow" in context:
+        return f"close what opens here, or {QUOTE_CURE}"
+    if "quoted scalar" in context:
+        return "close the quote"
+    if "character that cannot start" in problem:
+        return QUOTE_CURE
+    return "check the indentation: lines of one list or map begin in the same column"

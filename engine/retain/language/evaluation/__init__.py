@@ -1,0 +1,1 @@
+"""What a condition comes to: the reference, and the words that explain it."""

@@ -1,0 +1,1 @@
+"""How a condition is written: text to tree."""

@@ -1,0 +1,1 @@
+"""What comes from outside, to messages: the Segment API, and CSV with a mapping."""
