@@ -11,9 +11,9 @@ import pytest
 from condition_coverage import EXPECTED_LABELS, coverage
 from condition_generator import Conditions
 from condition_world import checked, environment, population
+from retain.language.codegen import history as codegen_history
 from retain.language.codegen.body import Body, Operand
 from retain.language.codegen.conditions import compile_condition, compile_test, compile_value
-from retain.language.codegen import history as codegen_history
 from retain.language.codegen.fields import _FITS
 from retain.language.codegen.history import _PARTS
 from retain.language.codegen.tests import TESTS, between_operands

@@ -15,11 +15,11 @@ from jsonschema import Draft202012Validator
 from retain.deliver.loading import load_plugins
 from retain.language.documents.nodes import plain
 from retain.language.documents.yaml import read_yaml
-from retain.language.load.files import KINDS, load_rules
 from retain.language.load import schedules as load_schedules
 from retain.language.load import sets as load_sets
 from retain.language.load import steps as load_steps
 from retain.language.load import triggers as load_triggers
+from retain.language.load.files import KINDS, load_rules
 from retain.language.load.rule import KEYS, RUNS_KEYS
 from retain.language.project import read_project
 from retain.language.schemas.fields import load_schema
