@@ -91,8 +91,9 @@ def test_a_look_is_never_late_and_seldom_in_vain() -> None:
 
 
 @pytest.mark.long
-def test_a_look_is_never_late_over_400_conditions_and_300_customers() -> None:
-    looked, changed = never_late(2, 400, 300)
+@pytest.mark.parametrize("part", range(4))
+def test_a_look_is_never_late_over_four_times_100_conditions_and_300_customers(part: int) -> None:
+    looked, changed = never_late(10 * (part + 1), 100, 300)
     print(f"{looked} looks for {changed} changes: {looked / changed:.2f} looks a change")
     assert looked <= 10 * changed
 
