@@ -392,3 +392,33 @@ def test_a_new_customer_is_an_event_of_its_own() -> None:
     world.identify("c2", {"score": 1})
     assert done(world) == ["note.write"] * 2
     assert [event.name for event in events(world.store)] == ["a", "a", "customer_updated"]
+
+
+# Levels of exit_when that time alone turns true
+
+LEVEL = """
+rules:
+  r:
+    when: {event: a}
+    exit_when: [{becomes: ["days_since(a) >= 1"]}]
+    then: [{wait: 2d}, STEP]
+"""
+
+
+@pytest.mark.parametrize(
+    "step", ["{note.write: {text: late}}", "{set: {stage: 2}}", "{emit: x}", "{post.it: {text: hi}}"]
+)
+def test_what_has_turned_true_by_time_alone_ends_a_run_before_its_next_step_takes_effect(step: str) -> None:
+    world = engine(LEVEL.replace("STEP", step))
+    world.event("c1", "a")
+    world.move_to(NOON + 3 * DAY)
+    assert ends(world) == ["becomes"]
+    assert (done(world), world.fields_of("c1"), len(events(world.store))) == ([], {}, 1)
+
+
+def test_a_goal_that_time_alone_reaches_ends_a_run_before_its_next_step_takes_effect() -> None:
+    world = engine(LEVEL.replace("STEP", "{set: {stage: 2}}").replace('exit_when: [{becomes: ["days_since(a) >= 1"]}]',
+                   'goal: {becomes: ["days_since(a) >= 1"]}'))  # fmt: skip
+    world.event("c1", "a")
+    world.move_to(NOON + 3 * DAY)
+    assert (ends(world), world.fields_of("c1")) == (["goal"], {})

@@ -133,6 +133,36 @@ def test_what_a_downtime_missed_follows_the_schedules_own_rule(missed: str, foun
     assert outcomes(world, "r") == found
 
 
+def test_crons_that_a_downtime_missed_begin_in_the_order_in_which_they_were_due() -> None:
+    text = """
+    rules:
+      first: {when: {schedule: {cron: "30 14 * * *", each: [known_days() >= 0]}}, then: [{note.write: {text: "14:30"}}]}
+      second: {when: {schedule: {cron: "15 13 * * *"}}, then: [{post.nobody: {text: "13:15"}}]}
+      third:
+        when: {schedule: {cron: "0 13-15 * * *", each: [known_days() >= 0], if_missed: run_all}}
+        runs: {mode: parallel}
+        then: [{note.write: {text: "hour"}}]
+    """
+    world = engine(text)
+    world.event("c1", "a")
+    world.be_down_until(NOON + 4 * HOUR)
+    assert said(world) == ["hour", "13:15", "hour", "14:30", "hour"]
+
+
+def test_a_backfill_that_its_breaker_paces_keeps_no_cron_waiting() -> None:
+    world = engine("rules: {other: {when: {event: a}, then: [{wait: 1d}]}}")
+    for customer in ("c1", "c2", "c3"):
+        world.identify(customer, {"score": 3})
+    text = """
+    rules:
+      low: {when: {becomes: [customer.score < 9], backfill: true}, breaker: 1 per 1d, then: [{note.write: {text: low}}]}
+      daily: {when: {schedule: {cron: "0 13 * * *", each: [known_days() >= 0]}}, then: [{note.write: {text: cron}}]}
+    """
+    world.use(plan(text))
+    world.move_to(NOON + 2 * HOUR)
+    assert said(world) == ["low", "cron", "cron", "cron"]
+
+
 def test_an_edited_schedule_does_not_start_what_is_past() -> None:
     text = 'rules: {r: {when: {schedule: {cron: "0 9 * * *", each: [known_days() >= 0]}}, then: [{stop: ok}]}}'
     world = engine(text)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from retain.decide.actions import act
-from retain.decide.awaited import matches
+from retain.decide.awaited import level_that_ends, matches
 from retain.decide.derive import derive_from_run, set_fields
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.failures import fail_step
-from retain.decide.runs import complete_run, end_run, log
+from retain.decide.runs import complete_run, deepen, end_run, log
 from retain.decide.scopes import run_scope
 from retain.decide.steps import first, step_index
 from retain.errors import MissingInputError
@@ -53,6 +53,11 @@ def advance(facts: Facts, run: Run, customer: CustomerFacts, moment: Moment) -> 
         stop = index[run.step]
         walk = Walk(facts, run, rule, customer, moment, stop.after)
         facts.visit(run.rule, run.step)
+        if _changes_something(facts, stop.step):
+            ended_by, path = level_that_ends(rule, run, customer, moment)
+            if ended_by:
+                finish_run(facts, run, customer, ended_by, moment, path)
+                return
         following = _STEPS[type(stop.step)](walk, stop.step)
         if following is None:
             if run.state is RunState.ENDED:
@@ -63,6 +68,14 @@ def advance(facts: Facts, run: Run, customer: CustomerFacts, moment: Moment) -> 
         run.step = following
     complete_run(facts, run, moment)
     free_key(facts, run, customer, moment)
+
+
+def _changes_something(facts: Facts, step: Step) -> bool:
+    """Whether a step takes effect with the decision itself; what goes outside is asked about at its release."""
+    if isinstance(step, ActionStep):
+        action = facts.plan.registry.actions.get(step.action)
+        return action is not None and not action.is_outside
+    return isinstance(step, SetStep | EmitStep)
 
 
 def wake(facts: Facts, run: Run, customer: CustomerFacts, moment: Moment) -> None:
@@ -90,6 +103,7 @@ def met(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str, Json]
     assert isinstance(stop.step, WaitForStep)
     run.wake_at = None
     run.context.pop("deadline", None)
+    deepen(run, moment)
     _remember(run, stop.step, {"event": fields})
     facts.visit(run.rule, f"{stop.step.path}:then")
     run.step = first(stop.step.then, stop.after)

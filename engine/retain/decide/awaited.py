@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retain.decide.facts import CustomerFacts, Moment
 from retain.decide.scopes import run_scope
-from retain.language.rules import BecomesTrigger, EventTrigger
+from retain.language.rules import BecomesTrigger, EventTrigger, Rule
 from retain.model import Event, Fields, Json, Run
 
 
@@ -48,6 +48,18 @@ def event_matches(trigger: EventTrigger, run: Run, customer: CustomerFacts, even
 def level_holds(trigger: BecomesTrigger, run: Run, customer: CustomerFacts, moment: Moment) -> bool:
     """Whether a `becomes` of exit_when, goal or wait_for is true now: there it is a level, not an edge."""
     return trigger.condition.is_true(run_scope(customer, run, moment))
+
+
+def level_that_ends(rule: Rule, run: Run, customer: CustomerFacts, moment: Moment) -> tuple[str, str]:
+    """What ends a run because it is so, not because it happens: its name and its place; ("", "") where nothing does."""
+    goal = rule.goal.trigger if rule.goal is not None else None
+    within = run.goal_until is None or moment.at <= run.goal_until
+    if isinstance(goal, BecomesTrigger) and within and level_holds(goal, run, customer, moment):
+        return "goal", goal.path
+    for trigger in rule.exit_when:
+        if isinstance(trigger, BecomesTrigger) and level_holds(trigger, run, customer, moment):
+            return name_of(trigger), trigger.path
+    return "", ""
 
 
 def matches(

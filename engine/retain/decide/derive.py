@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.runs import in_chain
 from retain.model import Change, DecisionRow, Event, Json, MessageKind, NewEvent, Outcome, Run, slug
 from retain.traits import apply_traits
 
@@ -77,7 +78,7 @@ def derive_from_run(facts: Facts, run: Run, customer: CustomerFacts, new: NewEve
             )
         )
         return None
-    return derive(facts, customer, new, moment, run.id, made)
+    return derive(facts, customer, new, in_chain(run, moment), run.id, made)
 
 
 def set_fields(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str, Json], moment: Moment) -> None:

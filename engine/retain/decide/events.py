@@ -15,6 +15,7 @@ from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion
 from retain.decide.merge import merge_customers
 from retain.decide.planned import plan_customer
+from retain.decide.runs import deepen
 from retain.decide.scopes import event_scope
 from retain.decide.starts import Outcomes, candidates_of, start_rules
 from retain.decide.steps import step_index
@@ -160,6 +161,7 @@ def _meet(facts: Facts, customer: CustomerFacts, run: Run, rule: Rule, event: Ev
                 continue
             if not at_it:
                 run.context.setdefault("early", {}).setdefault(step.path, dict(event.fields))
+                deepen(run, moment)
                 facts.save(run)
                 continue
         elif not at_it or not level_holds(trigger, run, customer, moment):

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from retain.decide.awaited import as_key, level_holds, lookup
+from retain.decide.awaited import as_key, level_that_ends, lookup
 from retain.decide.facts import OUTCOME_NUMBER, CustomerFacts, Facts, Moment
 from retain.language.plan import Candidate
-from retain.language.rules import BecomesTrigger, Rule
+from retain.language.rules import Rule
 from retain.language.scope import Scope
 from retain.model import Arm, Event, Fields, Instant, Json, Outcome, Run, RunState, digest, share
 
@@ -80,9 +80,9 @@ def judge(facts: Facts, customer: CustomerFacts, candidate: Candidate, occasion:
     rule, key = candidate.rule, _key(candidate, customer, occasion.event)
     assert key is not None, "a missing key is a refusal"
     would_be = _would_be(rule, customer, key, occasion, moment)
-    for trigger in (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ())):
-        if isinstance(trigger, BecomesTrigger) and level_holds(trigger, would_be, customer, moment):
-            return Verdict(Outcome.ALREADY_EXITED, trigger.path, key=key)
+    ended_by, path = level_that_ends(rule, would_be, customer, moment)
+    if ended_by:
+        return Verdict(Outcome.ALREADY_EXITED, path, key=key)
     known = customer.runs.get(run_id_of(rule, customer, key, occasion.cause))
     if known is not None and known.state is not RunState.ENDED:
         return Verdict(Outcome.REPEATED, "when", key=key, arm=known.arm, why=f"run {known.id}")

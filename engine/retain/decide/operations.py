@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from retain.decide.actions import unclaim
 from retain.decide.advance import advance, finish_run
-from retain.decide.awaited import level_holds, name_of
+from retain.decide.awaited import level_that_ends
 from retain.decide.events import drain
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import rivals_of
 from retain.decide.runs import log
-from retain.language.rules import BecomesTrigger, Rule
+from retain.language.rules import Rule
 from retain.model import Effect, EffectState, Outcome, Run, RunState
 
 _RETRYABLE = (EffectState.DEAD, EffectState.IN_DOUBT)
@@ -44,9 +44,9 @@ def release_parked(facts: Facts, run: Run, moment: Moment) -> str:
 def _why_not(facts: Facts, run: Run, rule: Rule, customer: CustomerFacts, moment: Moment) -> str:
     if moment.at - run.started_at > facts.plan.defaults.max_lateness:
         return "late"
-    for trigger in (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ())):
-        if isinstance(trigger, BecomesTrigger) and level_holds(trigger, run, customer, moment):
-            return "goal" if rule.goal and trigger is rule.goal.trigger else name_of(trigger)
+    ended_by, _ = level_that_ends(rule, run, customer, moment)
+    if ended_by:
+        return ended_by
     if rule.runs.mode == "restart":
         newer = [
             rival

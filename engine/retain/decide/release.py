@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from retain.decide.awaited import level_holds, lookup, name_of
+from retain.decide.awaited import level_that_ends, lookup
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import at_most_reached
-from retain.language.rules import BecomesTrigger, Policy, Rule
+from retain.language.rules import Policy, Rule
 from retain.language.time.schedules import until_open
 from retain.model import Effect, Instant, Json, Run
 from retain.registry import Action
@@ -36,9 +36,9 @@ def release(
     pause = pause_of(facts, effect)
     if pause and effect.arm == "live":
         return Release("hold", pause)
-    for trigger in (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ())):
-        if isinstance(trigger, BecomesTrigger) and level_holds(trigger, run, customer, moment):
-            return Release("end", "goal" if rule.goal and trigger is rule.goal.trigger else name_of(trigger))
+    ended_by, _ = level_that_ends(rule, run, customer, moment)
+    if ended_by:
+        return Release("end", ended_by)
     if run.first_sent_at is None and at_most_reached(rule, customer, run.key, run.arm, moment.at, but=run.id):
         return Release("refuse", "at_most")
     if action.channel:

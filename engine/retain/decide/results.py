@@ -9,7 +9,7 @@ from retain.decide.derive import derive
 from retain.decide.events import drain
 from retain.decide.facts import HELD_UNTIL, Facts, Moment
 from retain.decide.release import release
-from retain.decide.runs import log
+from retain.decide.runs import in_chain, log
 from retain.decide.timers import go_on
 from retain.model import Effect, EffectState, RunState
 from retain.registry import ActionRequest, EffectResult
@@ -101,5 +101,7 @@ def _record_only(facts: Facts, effect: Effect, result: EffectResult, moment: Mom
     if result.status == "retry":
         effect.state, effect.reason = EffectState.CANCELLED, "the run has ended"
     facts.save_effect(effect)
+    run = customer.runs.get(effect.run)
+    chain = in_chain(run, moment) if run is not None else moment
     for number, new in enumerate(result.events):
-        derive(facts, customer, new, moment, effect.id, number)
+        derive(facts, customer, new, chain, effect.id, number)

@@ -27,7 +27,7 @@ def open_run(
         started_at=moment.at,
         started_seq=moment.seq,
         cause=occasion.cause,
-        context=start_context(occasion, moment),
+        context=start_context(occasion, moment) | ({"depth": moment.depth} if moment.depth else {}),
         goal_until=moment.at + rule.goal.within if rule.goal else None,
     )
     customer.runs[run.id] = run
@@ -42,6 +42,17 @@ _FIRST_STATE = {
     Outcome.QUEUED: RunState.QUEUED,
     Outcome.PARKED: RunState.PARKED,
 }
+
+
+def deepen(run: Run, moment: Moment) -> None:
+    """Let a run carry the depth of the chain that moves it on over its waits, so that a loop through one is cut."""
+    if moment.depth > run.context.get("depth", 0):
+        run.context["depth"] = moment.depth
+
+
+def in_chain(run: Run, moment: Moment) -> Moment:
+    """The moment as a part of the chain that led to where the run stands: a timer has no depth of its own."""
+    return moment._replace(depth=max(moment.depth, run.context.get("depth", 0)))
 
 
 def end_run(facts: Facts, run: Run, by: str, moment: Moment, path: str = "") -> None:

@@ -6,6 +6,8 @@ Both go in chunks, each committed with its position, so that a restart goes on w
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
+from operator import itemgetter
 from typing import Protocol
 
 from retain.decide.facts import CustomerFacts, Facts, Moment
@@ -40,6 +42,7 @@ class Sweeps:
         self._watches = {watch.id: watch for watch in plan.watches}
         self._personal = {planned.id: planned for planned in plan.personal_schedules}
         self._crons = {planned.id: planned for planned in plan.crons}
+        self._at = ""  # the backfill or sweep that was worked on last
         self._alone = 0  # customers that are still looked at one by one, because a chunk raised
         self._rows = self._register_watches(now)
         self._schedules = self._register_crons(now)
@@ -83,8 +86,8 @@ class Sweeps:
 
     def _step(self, now: Instant, pipeline: Commits) -> int:
         for row in self._rows.values():
-            if not row.done:
-                return self._backfill(row, now, pipeline)
+            if not row.done and (looked_at := self._backfill(row, now, pipeline)):
+                return looked_at  # one that its breaker paces keeps nothing else waiting
         for planned_id, schedule in self._schedules.items():
             if schedule.sweep_at is not None:
                 return self._sweep(self._crons[planned_id], schedule, now, pipeline)
@@ -93,53 +96,68 @@ class Sweeps:
     def _pass_over(self, now: Instant, error: Exception) -> int:
         """Go on behind the one customer for whom the sweep or backfill under way raises."""
         self._alone = max(0, self._alone - 1)
-        for watch in self._rows.values():
-            if not watch.done:
-                customer = self._store.customer_ids_after(watch.position, 1)[0]
-                self._rows[watch.watch] = replace(watch, position=customer)
-                failure = _failure(now, watch.rule, customer, error)
-                self._store.commit(Batch(watch_progress=[self._rows[watch.watch]], decisions=[failure]))
-                return 1
-        for name, row in self._schedules.items():
-            if row.sweep_at is not None:
-                customer = self._store.customer_ids_after(row.position, 1)[0]
-                self._schedules[name] = replace(row, position=customer)
-                failure = _failure(now, row.rule, customer, error)
-                self._store.commit(Batch(schedules=[self._schedules[name]], decisions=[failure]))
-                return 1
-        raise error
+        watch, schedule = self._rows.get(self._at), self._schedules.get(self._at)
+        batch = Batch()
+        if watch is not None:
+            customer = self._store.customer_ids_after(watch.position, 1)[0]
+            self._rows[self._at] = replace(watch, position=customer)
+            batch.watch_progress = [self._rows[self._at]]
+            batch.decisions = [_failure(now, watch.rule, customer, error)]
+        elif schedule is not None:
+            customer = self._store.customer_ids_after(schedule.position, 1)[0]
+            self._schedules[self._at] = replace(schedule, position=customer)
+            batch.schedules = [self._schedules[self._at]]
+            batch.decisions = [_failure(now, schedule.rule, customer, error)]
+        else:
+            raise error
+        self._store.commit(batch)
+        return 1
 
     def begin(self, until: Instant, pipeline: Commits) -> bool:
         """Begin the earliest planned instant up to `until`; False when none is due."""
         due = self.next_due()
         if due is None or due > until:
             return False
+        missed = self._missed(until)
+        if not missed:
+            return False
+        instant, planned_id, occurrence = min(missed, key=itemgetter(0))  # at one instant in the order of the rules
+        planned, row = self._crons[planned_id], self._schedules[planned_id]
+        started = replace(row, last_planned=instant, sweep_at=instant, position=0)
+        facts = pipeline.facts()
+        if planned.trigger.each is None:
+            started = replace(started, sweep_at=None)
+            moment = Moment.of_timer(instant if pipeline.options.virtual else max(until, instant))
+            facts = self._start_alone(planned, instant, occurrence, moment, pipeline)
+        self._save(facts, pipeline, planned_id, started)
+        return True
+
+    def _missed(self, until: Instant) -> list[tuple[Instant, str, str]]:
+        """The first instant up to `until` of each cron that has one, its id and the local occurrence."""
+        zone = self._plan.defaults.zone
+        found = []
         for planned_id, planned in self._crons.items():
-            row = self._schedules[planned_id]
-            instants = list(cron_instants(planned, row.last_planned, until, self._plan.defaults.zone))
-            if not instants:
-                continue
-            instant, occurrence = instants[0]
-            started = replace(row, last_planned=instant, sweep_at=instant, position=0)
-            if planned.trigger.each is None:
-                facts = pipeline.facts()
-                load_customers(self._store, facts, {0}, instant)
-                moment = Moment.of_timer(instant if pipeline.options.virtual else max(until, instant))
-                started = replace(started, sweep_at=None)
-                try:
-                    decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
-                except Exception as error:  # noqa: BLE001  an edge: recorded, and the next planned instant goes on
-                    pipeline.refresh()
-                    facts = pipeline.facts()
-                    facts.changes.decisions.append(_failure(moment.at, row.rule, 0, error))
-                self._save(facts, pipeline, planned_id, started)
-            else:
-                self._save(pipeline.facts(), pipeline, planned_id, started)
-            return True
-        return False
+            instants = cron_instants(planned, self._schedules[planned_id].last_planned, until, zone)
+            found += [(instant, planned_id, occurrence) for instant, occurrence in islice(instants, 1)]
+        return found
+
+    def _start_alone(
+        self, planned: Planned, instant: Instant, occurrence: str, moment: Moment, pipeline: Commits
+    ) -> Facts:
+        """The start of a run without a customer; what raises is recorded, and the next planned instant goes on."""
+        facts = pipeline.facts()
+        load_customers(self._store, facts, {0}, instant)
+        try:
+            decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
+        except Exception as error:  # noqa: BLE001  an edge: whatever a decision raises is recorded with its rule
+            pipeline.refresh()
+            facts = pipeline.facts()
+            facts.changes.decisions.append(_failure(moment.at, planned.rule.id, 0, error))
+        return facts
 
     def _sweep(self, planned: Planned, row: ScheduleRow, now: Instant, pipeline: Commits) -> int:
         assert row.sweep_at is not None
+        self._at = planned.id
         zone = zone_of_trigger(planned.trigger, None, self._plan.defaults.zone)
         occurrence = next(iter(cron_instants(planned, row.sweep_at - 1, row.sweep_at, zone)))[1]
         moment = Moment.of_timer(row.sweep_at if pipeline.options.virtual else max(now, row.sweep_at))
@@ -153,6 +171,7 @@ class Sweeps:
         return len(customers) or 1
 
     def _backfill(self, row: WatchRow, now: Instant, pipeline: Commits) -> int:
+        self._at = row.watch
         watch, planned = self._watches.get(row.watch), self._personal.get(row.watch)
         moment = Moment.of_timer(now)
         facts, customers = self._load(row.position, now, pipeline)
