@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from minijinja import Environment, TemplateError
@@ -26,7 +27,7 @@ _GLOBALS = frozenset({"range", "dict", "namespace", "debug"})
 _SOFT = r"(?:\s*\|\s*default\b|\s+is\s+(?:not\s+)?(?:un)?defined\b|\s+or\b)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MessagePart:
     """One file of a template, and the dotted names that it reads."""
 
@@ -40,6 +41,13 @@ class MessagePart:
 
     def guards(self, name: str) -> bool:
         """Whether the text says what happens where the name is missing: by `default`, or by an `if` about it."""
+        return name in self._guarded
+
+    @cached_property
+    def _guarded(self) -> frozenset[str]:
+        return frozenset(name for name in self.names if self._guards(name))
+
+    def _guards(self, name: str) -> bool:
         spaced = _spaced(name)
         if re.search(rf"\{{%-?\s*(?:el)?if\b[^%]*(?<![\w.]){spaced}(?!\w)", self.source.text):
             return True

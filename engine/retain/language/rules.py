@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import time
-from typing import Literal, TypeAlias
+from functools import cached_property
+from typing import Literal, NamedTuple, TypeAlias
 
 from retain.language.condition import Condition, Expression, Needs
 from retain.language.template import Template
@@ -192,9 +193,17 @@ class StopStep:
 Step: TypeAlias = ActionStep | WaitStep | WaitForStep | IfStep | SplitStep | SetStep | EmitStep | StopStep
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned(NamedTuple):
+    """What a waiting run holds on to, and what must be loaded to decide it."""
+
+    revision: str  # names the text with everything that a waiting run is pinned to
+    source: Mapping[str, Json]  # the rule as written, and what it names: pinned text
+    needs: Needs  # of everything in it
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule, checked; `revision` names its text with everything that a waiting run is pinned to."""
+    """One rule, checked. What its runs are pinned to is worked out when it is first asked for: a check never asks."""
 
     id: str
     place: Place
@@ -213,11 +222,24 @@ class Rule:
     liveness: Limit | None = None
     steps: tuple[Step, ...]
     on_change: OnChange = "finish"
-    revision: str = ""
-    source: Mapping[str, Json] = field(default_factory=dict)  # the rule as written, and what it names: pinned text
-    needs: Needs = field(default_factory=Needs)  # of everything in it
     calendars: Mapping[str, Calendar] = field(default_factory=dict)  # those that its waits name, pinned with it
     uses: tuple[ActionUse, ...] = ()  # its steps that are actions of plugins, for the checks of those
+    pin: Callable[[Rule], Pinned] = field(repr=False, compare=False)
+
+    @cached_property
+    def revision(self) -> str:
+        """The name of its text, with all that a waiting run is pinned to."""
+        return self.pin(self).revision
+
+    @cached_property
+    def source(self) -> Mapping[str, Json]:
+        """The rule as written, and the segments, metrics and calendars that it names."""
+        return self.pin(self).source
+
+    @cached_property
+    def needs(self) -> Needs:
+        """The facts that anything in it reads."""
+        return self.pin(self).needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

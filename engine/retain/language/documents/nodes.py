@@ -82,8 +82,10 @@ class Scalar(Part):
 
     __slots__ = ("_offsets", "style", "text", "value")
 
-    def __init__(self, file: SourceFile, start: int, end: int, text: str, value: Json, *, style: str = "") -> None:
-        super().__init__(file, start, end)
+    def __init__(self, file: SourceFile, start: int, end: int, text: str, value: Json, style: str = "") -> None:
+        self.file = file  # written out, as most of a file's parts are made here
+        self.start = start
+        self.end = end
         self.text = text
         self.value = value
         self.style = style  # "" plain, "'", '"', "|", ">"

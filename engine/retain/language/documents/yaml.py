@@ -22,7 +22,7 @@ MAX_DEPTH = 50
 MAX_COPIES = 10_000  # parts that aliases may add to a file
 
 ParserEvent: TypeAlias = Any  # PyYAML's events; their types say that places may be lacking, and none lacks one
-_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: Callable[[str], Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+([eE][+-]?[0-9]+)?")
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None, "": None}
@@ -48,8 +48,7 @@ def read_yaml(text: str, file: str) -> tuple[Node | None, list[Problem]]:
         return None, [replace(problem, line_text=_FORBIDDEN.sub("\ufffd", problem.line_text))]
     builder = _Builder(source)
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
-            builder.take(event)
+        builder.read(text)
     except _StopReading as stop:
         return None, [*builder.problems, stop.problem]
     except yaml.MarkedYAMLError as error:
@@ -61,6 +60,8 @@ def resolve(text: str) -> Json:
     """What an unquoted text means: true, false, null, a decimal number, else itself."""
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in "-0123456789":
+        return text
     if _INT.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
@@ -97,11 +98,16 @@ class _Builder:
     copies: int = 0
     documents: int = 0
 
-    def take(self, event: yaml.Event) -> None:
-        """Add one event to the tree."""
-        handler = _HANDLERS.get(type(event))
-        if handler is not None:
-            handler(self, event)
+    def read(self, text: str) -> None:
+        """Add all events of a text to the tree."""
+        loader = _LOADER(text)
+        try:
+            while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
+                handler = _HANDLERS.get(type(event))
+                if handler is not None:
+                    handler(self, event)
+        finally:
+            loader.dispose()
 
     def _close(self, event: ParserEvent) -> None:
         done = self.stack.pop()
@@ -121,7 +127,7 @@ class _Builder:
         value = event.value if style else resolve(event.value)
         if event.tag:
             self._refuse_tag(event.tag, start, end)
-        self._add(Scalar(self.file, start, end, event.value, value, style=style), 1, event.anchor)
+        self._add(Scalar(self.file, start, end, event.value, value, style), 1, event.anchor)
 
     def _open(self, event: ParserEvent) -> None:
         start, end = event.start_mark.index, event.end_mark.index
@@ -173,28 +179,22 @@ class _Builder:
 
     def _key(self, top: _Open, node: MapNode, key: Node) -> None:
         """Keep a key until its value comes, or refuse it together with its value."""
-        problem = self._key_problem(node, key)
-        if problem is None and isinstance(key, Scalar):
+        if isinstance(key, Scalar) and key.text not in node.keys and (key.text != "<<" or key.style):
             node.keys[key.text] = key
             top.key = key
             return
-        if problem is not None:
-            self.problems.append(problem)
+        self.problems.append(self._key_problem(node, key))
         top.skip = True
 
-    def _key_problem(self, node: MapNode, key: Node) -> Problem | None:
+    def _key_problem(self, node: MapNode, key: Node) -> Problem:
         if not isinstance(key, Scalar):
             braces = self.file.text[node.start : node.start + 2] == "{{"
             cure = 'put texts with {{ }} in quotes: "{{ … }}"' if braces else "write a text as the key"
             return (node if braces else key).complain("E206", "a key must be a text", cure)
         if key.text == "<<" and not key.style:
             return key.complain("E206", "merge keys (<<) are not part of rule files", "write the keys out")
-        first = node.keys.get(key.text)
-        if first is not None:
-            return key.complain(
-                "E205", f"{key.text!r} is given twice in one map", f"the first is in line {first.place.line}"
-            )
-        return None
+        first = node.keys[key.text].place.line
+        return key.complain("E205", f"{key.text!r} is given twice in one map", f"the first is in line {first}")
 
 
 _HANDLERS: dict[type, Callable[[_Builder, ParserEvent], None]] = {

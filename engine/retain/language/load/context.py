@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from jsonschema.protocols import Validator
@@ -43,11 +43,18 @@ class Names:
     sources: dict[str, Json] = field(default_factory=dict)  # "segment vip", "metric spend" -> as written
     uses: dict[str, frozenset[str]] = field(default_factory=dict)  # of those, what each names, also through others
     broken: dict[str, str] = field(default_factory=dict)  # of those, which have an error, and where
+    _environments: dict[Hashable, tuple[Environment, Environment]] = field(default_factory=dict)
     _validators: dict[str | Type, Validator] = field(default_factory=dict)
 
-    def environment(self, roots: frozenset[str], events: tuple[str, ...] | None = None, **more: Json) -> Environment:
-        """The base environment with other roots and events."""
-        return replace(self.env, roots=roots, events=events, **more)
+    def environment(
+        self, roots: frozenset[str], events: tuple[str, ...] | None = None, *, has_start: bool = False
+    ) -> Environment:
+        """The base environment with other roots and events; the same object for the same ones."""
+        base, found = self._environments.get((roots, events, has_start), (None, self.env))
+        if base is not self.env:
+            found = replace(self.env, roots=roots, events=events, has_start=has_start)
+            self._environments[roots, events, has_start] = self.env, found
+        return found
 
     def validator(self, action: Action) -> Validator:
         """The compiled schema of an action's inputs."""

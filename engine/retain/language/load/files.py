@@ -17,7 +17,8 @@ from retain.language.environment import Environment
 from retain.language.load.context import CUSTOMER, Names
 from retain.language.load.messages import template_problems
 from retain.language.load.names import read_names
-from retain.language.load.rule import LANGUAGE_VERSION, read_rule
+from retain.language.load.pinning import LANGUAGE_VERSION
+from retain.language.load.rule import read_rule
 from retain.language.load.sets import check_qualifies, read_calendar, read_policy, read_team, read_test, read_tier
 from retain.language.message_templates import MessageTemplates
 from retain.language.rules import Metric, Rule, RuleSet, Segment

@@ -59,19 +59,18 @@ def _use_problems(template: MessageTemplate, at: Node, data: Json, env: Environm
 
 
 def _use_problem(part: MessagePart, name: str, at: Node, data: Json, env: Environment) -> Problem | None:
-    where = _where(part, name)
     root, _, path = name.partition(".")
     if root == "data" and isinstance(data, Mapping):
         return _data_problem(part, path, at, data, env)
     if root == "customer":
         missing = _missing(part, f"customer.{path}", env.schema.customer.get(path), env)
-        return at.complain("W206", f"{where} {missing[0]}", missing[1]) if missing else None
+        return at.complain("W206", f"{_where(part, name)} {missing[0]}", missing[1]) if missing else None
     if root == "event":
         return _event_problem(part, path, at, env)
     known: Mapping[str, Mapping[str, Type]] = {"steps": _flat(env.steps), "trigger": TRIGGER}
     if root in known and not declares(known[root], path):
         cure = did_you_mean(path, known[root])
-        return at.complain("E406", f"{where} reads {root}.{path}, which is not there", cure)
+        return at.complain("E406", f"{_where(part, name)} reads {root}.{path}, which is not there", cure)
     return None
 
 
@@ -83,32 +82,33 @@ def _where(part: MessagePart, name: str) -> str:
 def _data_problem(part: MessagePart, path: str, at: Node, data: Mapping[str, Json], env: Environment) -> Problem | None:
     key = path.split(".", maxsplit=1)[0]
     name = f"data.{path}"
-    where = _where(part, name)
     if key not in data:
         if part.guards(name):
             return None
         near = did_you_mean(key, data)
         cure = near if near.startswith("did") else f"add data: {{{key}: …}} to the step"
-        return at.complain("E406", f"{where} reads {name}, which this step does not give", cure)
+        return at.complain("E406", f"{_where(part, name)} reads {name}, which this step does not give", cure)
     value = data[key]
     if isinstance(value, Insert) and value.can_be_missing(env) and not part.guards(name):
         cure = f"write default({value.text}, …), or {{{{ {name} | default('…') }}}} in the template"
-        return at.complain("W206", f"{where} reads {name}, and {value.text} can be missing", cure)
+        return at.complain("W206", f"{_where(part, name)} reads {name}, and {value.text} can be missing", cure)
     return None
 
 
 def _event_problem(part: MessagePart, path: str, at: Node, env: Environment) -> Problem | None:
-    where = _where(part, f"event.{path}")
     if env.events is None or "" in env.events:
+        where = _where(part, f"event.{path}")
         return at.complain("E406", f"{where} reads event.{path}, and this rule can start without an event")
     for event in dict.fromkeys(env.events):
         fields = env.schema.events.get(event, {})
         if not declares(fields, path):
             cure = did_you_mean(path, fields)
-            return at.complain("E406", f"{where} reads event.{path}; {event} has no such field", cure)
+            return at.complain(
+                "E406", f"{_where(part, f'event.{path}')} reads event.{path}; {event} has no such field", cure
+            )
         missing = _missing(part, f"event.{path}", fields.get(path), env)
         if missing:
-            return at.complain("W206", f"{where} {missing[0]}", missing[1])
+            return at.complain("W206", f"{_where(part, f'event.{path}')} {missing[0]}", missing[1])
     return None
 
 

@@ -235,4 +235,9 @@ def read_test(key: Scalar, node: Node, rule_ids: Iterable[str], problems: Proble
     elif isinstance(rule, Scalar) and rule.text not in set(rule_ids):
         problems.append(rule.complain("E502", f"no rule is called {rule.text!r}", did_you_mean(rule.text, rule_ids)))
     place = key.place
-    return {"place": {"file": place.file, "line": place.line, "column": place.column}, "test": plain(read)}
+    steps = read.get("steps")
+    return {
+        "place": {"file": place.file, "line": place.line, "column": place.column},
+        "lines": [step.place.line for step in steps.items] if isinstance(steps, ListNode) else [],
+        "test": plain(read),
+    }

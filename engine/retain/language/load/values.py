@@ -29,8 +29,10 @@ _WORDS = {
     "object": "a map",
     "null": "nothing",
 }
-_PLAIN_TEXT = frozenset({"type", "description", "examples", "default", "minLength"})
-_PLAIN_MAP = _PLAIN_TEXT | {"properties", "required", "additionalProperties", "title"}
+_PLAIN = frozenset({
+    "type", "title", "description", "examples", "default", "enum", "minLength", "minimum", "maximum", "properties",
+    "required", "additionalProperties", "items",
+})  # fmt: skip
 _JSON_KINDS = {
     "bool": "boolean",
     "int": "integer",
@@ -76,15 +78,30 @@ def value_problems(node: Node, template: Template, validator: Validator, what: s
 
 def _surely_fits(value: Json, schema: JsonSchema) -> bool:
     """Whether a value fits without doubt, which in the usual case spares the slow and thorough look."""
-    if isinstance(value, str):
-        plain = schema.keys() <= _PLAIN_TEXT and schema.get("type") == "string"
-        return plain and len(value) >= schema.get("minLength", 0)
-    if not isinstance(value, Mapping) or not schema.keys() <= _PLAIN_MAP or schema.get("type") != "object":
+    if not schema.keys() <= _PLAIN:
         return False
+    kind = schema.get("type")
+    if isinstance(value, Unknown):
+        return kind is None or _JSON_KINDS.get(value.type.kind, kind) == kind
+    if isinstance(value, str):
+        known = "enum" not in schema or value in schema["enum"]
+        return kind in (None, "string") and known and len(value) >= schema.get("minLength", 0)
+    if "enum" in schema:
+        return False
+    if isinstance(value, Mapping):
+        return kind in (None, "object") and _map_surely_fits(value, schema)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        fits = kind in (None, "number") or (kind == "integer" and isinstance(value, int))
+        return fits and schema.get("minimum", value) <= value <= schema.get("maximum", value)
+    return False
+
+
+def _map_surely_fits(value: Mapping[str, Json], schema: JsonSchema) -> bool:
     known = schema.get("properties", {})
+    others = schema.get("additionalProperties", True) is True
     if any(name not in value for name in schema.get("required", ())):
         return False
-    return all(name in known and _surely_fits(item, known[name]) for name, item in value.items())
+    return all(_surely_fits(item, known[name]) if name in known else others for name, item in value.items())
 
 
 def validator_of(schema: JsonSchema) -> Validator:

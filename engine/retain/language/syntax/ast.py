@@ -7,7 +7,7 @@ and it gives `InSegment` and `MetricRef` their own checked tree. No `Name` or `P
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
@@ -26,7 +26,10 @@ Call_: TypeAlias = Literal[
 ]
 
 
-_NO_PARTS = frozenset({"start", "end", "type", "op", "mode", "path", "root", "function", "event", "event2", "name"})
+_NO_PARTS = frozenset({
+    "start", "end", "type", "op", "mode", "path", "root", "function", "event", "event2", "name", "call", "field_type",
+    "window", "spans",
+})  # fmt: skip
 _PART_NAMES: dict[type, tuple[str, ...]] = {}  # reading the fields of a dataclass each time is slow
 
 
@@ -38,22 +41,26 @@ class Node:
     end: int
     type: Type | None = field(default=None, compare=False)
 
-    def children(self) -> Iterator[Node]:
+    def children(self) -> Sequence[Node]:
         """The direct parts, in written order."""
         kind = type(self)
         names = _PART_NAMES.get(kind)
         if names is None:
             names = _PART_NAMES[kind] = tuple(item.name for item in fields(self) if item.name not in _NO_PARTS)
+        if not names:
+            return ()
+        found: list[Node] = []
         for name in names:
             value = getattr(self, name)
             if isinstance(value, Node):
-                yield value
+                found.append(value)
             elif isinstance(value, tuple):
                 for part in value:
                     if isinstance(part, Node):
-                        yield part
+                        found.append(part)
                     elif isinstance(part, tuple):
-                        yield from (inner for inner in part if isinstance(inner, Node))
+                        found.extend(inner for inner in part if isinstance(inner, Node))
+        return found
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it, parents first."""
@@ -61,7 +68,7 @@ class Node:
         while waiting:
             node = waiting.pop()
             yield node
-            waiting.extend(reversed(tuple(node.children())))
+            waiting.extend(reversed(node.children()))
 
 
 @dataclass(slots=True, kw_only=True)
