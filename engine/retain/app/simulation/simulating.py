@@ -14,7 +14,8 @@ from retain.app.commands.messages import BadRow, read_messages, stored_messages
 from retain.app.live.collecting import rare_collection
 from retain.app.projects.project import Project, defaults_of
 from retain.app.reports.reading import reading, short_key
-from retain.app.simulation.simulate import Given, Simulation, simulate
+from retain.app.simulation.feeding import Given
+from retain.app.simulation.simulate import Simulation, simulate
 from retain.decide.facts import Performed
 from retain.errors import NotFoundError, RetainError, RuleError
 from retain.instants import format_instant
