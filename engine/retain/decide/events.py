@@ -12,17 +12,16 @@ from retain.decide.advance import finish_run, met
 from retain.decide.awaited import event_matches, level_holds, matches, name_of
 from retain.decide.derive import names_of
 from retain.decide.facts import CustomerFacts, Facts, Moment
-from retain.decide.judge import Occasion
+from retain.decide.judge import is_late
 from retain.decide.merge import merge_customers
 from retain.decide.planned import plan_customer
 from retain.decide.runs import deepen
-from retain.decide.scopes import event_scope
-from retain.decide.starts import Outcomes, candidates_of, start_rules
+from retain.decide.starts import Outcomes, start_by_event
 from retain.decide.steps import step_index
 from retain.decide.watches import Edge, look, touched
 from retain.language.rules import EventTrigger, Rule, WaitForStep
 from retain.language.time.schedules import zone_of
-from retain.model import Change, Event, Json, MessageKind, Run, RunState
+from retain.model import Change, Event, MessageKind, Run, RunState
 from retain.traits import apply_traits, traits_of
 
 CREATED = "customer_created"
@@ -60,7 +59,7 @@ def _decide_one(facts: Facts, event: Event) -> None:
     if is_new:
         created = event._replace(name=CREATED, kind=MessageKind.TRACK, message_id=f"{event.message_id}:created")
         _wake_runs(facts, customer, created, moment)
-        _start_by_event(facts, customer, created, frozenset(), [], moment, outcomes)
+        start_by_event(facts, customer, created, frozenset(), [], moment, outcomes)
     facts.changes.summaries.append((event.seq, moment.at, outcomes, changes))
 
 
@@ -199,32 +198,9 @@ def _start(
 ) -> None:
     edges: list[Edge] = []
     if facts.plan.watches:
-        silent = _is_late(facts, event)
+        silent = is_late(facts, event)
         for watch in touched(facts, event.name, changed, is_fresh):
             edge = look(facts, customer, watch, moment, silent=silent, cause=event.cause)
             if edge is not None:
                 edges.append(edge)
-    _start_by_event(facts, customer, event, changed, edges, moment, outcomes)
-
-
-def _start_by_event(
-    facts: Facts,
-    customer: CustomerFacts,
-    event: Event,
-    changed: frozenset[str],
-    edges: list[Edge],
-    moment: Moment,
-    outcomes: Outcomes,
-) -> None:
-    by_event = facts.plan.by_event.get(event.name, ())
-    if not by_event and not edges:
-        return
-    trigger: dict[str, Json] = {"kind": "event", "name": event.name, "planned_at": event.occurred_at}
-    occasion = Occasion(event.cause, trigger, event, _is_late(facts, event))
-    scope = event_scope(customer, moment, event.fields, changed)
-    screened = () if occasion.late or edges else facts.plan.screen(event.name)(scope)
-    start_rules(facts, customer, candidates_of(by_event, occasion, edges), scope, moment, outcomes, screened)
-
-
-def _is_late(facts: Facts, event: Event) -> bool:
-    return event.historical or event.received_at - event.occurred_at > facts.plan.defaults.max_lateness
+    start_by_event(facts, customer, event, changed, edges, moment, outcomes)

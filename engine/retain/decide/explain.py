@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from retain.decide.facts import OUTCOMES, CustomerFacts, Facts, Moment
-from retain.decide.judge import Occasion, Verdict, judge, refusal
+from retain.decide.judge import Occasion, Verdict, is_late, judge, refusal
 from retain.decide.scopes import event_scope
 from retain.instants import format_duration, format_instant
+from retain.language.candidates import Candidate
 from retain.language.evaluation.explain import ClauseReport, explain, would_be_true_if
-from retain.language.plan import Candidate
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, ScheduleTrigger, Trigger
 from retain.language.scope import Scope
 from retain.model import Event, Instant, Json, Outcome
@@ -79,7 +79,7 @@ def reason(
     )
     candidate = Candidate.of(rule, index)
     refused = refusal(candidate, customer, occasion, scope)
-    verdict = Verdict(OUTCOMES[refused[0]]) if refused else judge(facts, customer, candidate, occasion, moment)
+    verdict = Verdict(OUTCOMES[refused[1]]) if refused else judge(facts, customer, candidate, occasion, moment)
     lines += _conditions(rule, scope)
     lines += _after(rule, verdict)
     return Reasoning(
@@ -89,11 +89,6 @@ def reason(
         next_look=_next_look(trigger, scope),
         key=verdict.key,
     )
-
-
-def is_late(facts: Facts, event: Event) -> bool:
-    """Whether an event is too old to start anything, or is imported history."""
-    return event.historical or event.received_at - event.occurred_at > facts.plan.defaults.max_lateness
 
 
 def _when(

@@ -99,6 +99,7 @@ class CustomerFacts:
     sends: list[tuple[Instant, str, Arm]] = field(default_factory=list)  # (sent_at, channel, arm)
     metrics: dict[str, Json] = field(default_factory=dict)
     metrics_at: Instant = -1
+    edits: int = 0  # grows with every change that a condition can see
 
     def answer(self, purpose: str, granted: bool, at: Instant) -> None:
         """Note an answer about one purpose: the newest counts, of equal ones the withdrawal."""
@@ -215,6 +216,7 @@ class Facts:
         """Write a customer at the end of the batch; what was computed from its facts is forgotten."""
         self.changes.customers.add(customer.id)
         customer.metrics.clear()
+        customer.edits += 1
 
     def nobody(self) -> CustomerFacts:
         """The stand-in for the customer of a run that has none."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from retain.decide.awaited import as_key, level_that_ends, lookup
 from retain.decide.facts import OUTCOME_NUMBER, CustomerFacts, Facts, Moment
-from retain.language.plan import Candidate
+from retain.language.candidates import CONDITION, Candidate, Refusal
 from retain.language.rules import Rule
 from retain.language.scope import Scope
 from retain.model import Arm, Event, Fields, Instant, Json, Outcome, Run, RunState, digest, share
@@ -43,15 +43,19 @@ class Verdict:
     replaces: tuple[Run, ...] = field(default=())  # runs that `restart` ends
 
 
+def is_late(facts: Facts, event: Event) -> bool:
+    """Whether an event is too old to start anything, or is imported history."""
+    return event.historical or event.received_at - event.occurred_at > facts.plan.defaults.max_lateness
+
+
 # Numbers, because this runs for every candidate of every event and looking up a member of an enum is slow.
-_OFF, _TRIGGER, _LATE, _KEY_MISSING, _CONDITION = (
-    OUTCOME_NUMBER[outcome]
-    for outcome in (Outcome.OFF, Outcome.TRIGGER, Outcome.LATE, Outcome.KEY_MISSING, Outcome.CONDITION)
+_OFF, _TRIGGER, _LATE, _KEY_MISSING = (
+    OUTCOME_NUMBER[outcome] for outcome in (Outcome.OFF, Outcome.TRIGGER, Outcome.LATE, Outcome.KEY_MISSING)
 )
 
 
-def refusal(candidate: Candidate, customer: CustomerFacts, occasion: Occasion, scope: Scope) -> tuple[int, int] | None:
-    """The first checks, up to and with `if`: the number of the outcome and the clause; None where the rule may go on.
+def refusal(candidate: Candidate, customer: CustomerFacts, occasion: Occasion, scope: Scope) -> Refusal | None:
+    """The first checks, up to and with `if`: what refuses the start; None where the rule may go on.
 
     Most candidates end here, so nothing is built for them.
 
@@ -60,18 +64,18 @@ def refusal(candidate: Candidate, customer: CustomerFacts, occasion: Occasion, s
     """
     rule = candidate.rule
     if rule.status == "off":
-        return _OFF, -1
+        return rule.revision, _OFF, -1
     if candidate.own_if is not None and candidate.own_if.first_failing(scope) >= 0:
-        return _TRIGGER, -1
+        return rule.revision, _TRIGGER, -1
     if occasion.late:
-        return _LATE, -1
+        return rule.revision, _LATE, -1
     if (candidate.compared or rule.runs.per) and _key(candidate, customer, occasion.event) is None:
-        return _KEY_MISSING, -1
+        return rule.revision, _KEY_MISSING, -1
     condition = rule.condition
     if condition is not None:
         failing = condition.first_failing(scope)
         if failing >= 0:
-            return _CONDITION, failing
+            return rule.revision, CONDITION, failing
     return None
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias, cast
 
 from retain.decide.advance import advance, finish_run
 from retain.decide.facts import OUTCOME_NUMBER, OUTCOMES, CustomerFacts, Facts, Moment
-from retain.decide.judge import Occasion, Verdict, judge, refusal
+from retain.decide.judge import Occasion, Verdict, is_late, judge, refusal
 from retain.decide.runs import log, open_run
+from retain.decide.scopes import event_scope
 from retain.decide.watches import Edge
-from retain.language.plan import Candidate
+from retain.language.candidates import CONDITION, Candidate, Candidates, Refusal
 from retain.language.rules import Rule
 from retain.language.scope import Scope
-from retain.model import DecisionRow, Outcome
+from retain.model import DecisionRow, Event, Outcome
 
-Outcomes = list[tuple[str, int, int]]  # (revision, outcome number, clause) per rule looked at
+Outcomes: TypeAlias = list[Refusal]  # one per rule looked at; a start has no clause
+Entry: TypeAlias = tuple[Candidate, Occasion, Refusal | None]  # what its condition said already, where it refused
 
 # Refusals before or at `if` go into the packed summary only; from there on each has a row of its own.
 SUMMARY_ONLY = frozenset(
@@ -26,36 +28,30 @@ SUMMARY_ONLY = frozenset(
 def start_rules(
     facts: Facts,
     customer: CustomerFacts,
-    candidates: Iterable[tuple[Candidate, Occasion]],
+    entries: Iterable[Entry],
     scope: Scope,
     moment: Moment,
     outcomes: Outcomes,
-    screened: Iterable[int] = (),
 ) -> None:
     """Judge each candidate in the order of rule ids and triggers; one cause starts a rule once.
 
     Args:
+        entries: asked for one by one, because what a start changes, the next rules see.
         scope: of the event, shared by all candidates.
         outcomes: filled with one entry per candidate.
-        screened: the clause by which the `if` of each candidate fails, as `Plan.screen` says.
     """
     done: set[str] = set()
     tally = facts.tally
-    for (candidate, occasion), clause in zip(candidates, chain(screened, repeat(-1)), strict=False):
+    for candidate, occasion, known in entries:
         rule = candidate.rule
-        if clause >= 0 and not done:  # what a start changes, the next rules see
-            outcomes.append((rule.revision, _CONDITION, clause))
-            if tally is not None:
-                tally[rule.id, _NAMES[_CONDITION]] += 1
-            continue
         if rule.id in done:
             outcomes.append((rule.revision, _OTHER_TRIGGER, -1))
             continue
-        refused = refusal(candidate, customer, occasion, scope)
+        refused = known or refusal(candidate, customer, occasion, scope)
         if refused is not None:
-            outcomes.append((rule.revision, refused[0], refused[1]))
+            outcomes.append(refused)
             if tally is not None:
-                tally[rule.id, _NAMES[refused[0]]] += 1
+                tally[rule.id, _NAMES[refused[1]]] += 1
             continue
         done.add(rule.id)
         verdict = judge(facts, customer, candidate, occasion, moment)
@@ -68,27 +64,89 @@ def start_rules(
             _log_refusal(facts, customer, rule, verdict, moment)
 
 
+def start_by_event(
+    facts: Facts,
+    customer: CustomerFacts,
+    event: Event,
+    changed: frozenset[str],
+    edges: Sequence[Edge],
+    moment: Moment,
+    outcomes: Outcomes,
+) -> None:
+    """Look at the rules that an event may start, and at the edges that it has caused.
+
+    A rule that the index leaves out cannot start and leaves no outcome; whoever counts outcomes is shown every rule.
+    """
+    every = facts.tally is not None
+    found = facts.plan.candidates(event.name, every=every)
+    if not found.all and not edges:
+        return
+    scope = event_scope(customer, moment, event.fields, changed)
+    late = is_late(facts, event)
+    places, refusals = found.look(scope)
+    if not edges and not late and None not in refusals:
+        outcomes += cast(Outcomes, refusals)
+        if facts.tally is not None:
+            facts.tally.update((found.all[place].rule.id, _NAMES[CONDITION]) for place in places)
+        return
+    occasion = Occasion(
+        event.cause, {"kind": "event", "name": event.name, "planned_at": event.occurred_at}, event, late
+    )
+    entries = _in_order(customer, found, scope, occasion, edges, () if late else zip(places, refusals, strict=True))
+    start_rules(facts, customer, entries, scope, moment, outcomes)
+
+
+def _in_order(
+    customer: CustomerFacts,
+    found: Candidates,
+    scope: Scope,
+    occasion: Occasion,
+    edges: Sequence[Edge],
+    refused: Iterable[tuple[int, Refusal | None]],
+) -> Iterator[Entry]:
+    """Candidates and edges in the order of rule ids and triggers; found anew behind a start that changes the customer.
+
+    Args:
+        refused: what the candidates' conditions said before any of them started.
+    """
+    known = dict(refused)
+    edits = customer.edits
+    queue = _queue(found, known or found.positions(scope), occasion, edges)
+    while queue:
+        place, candidate, its_occasion = queue.pop()
+        yield candidate, its_occasion, known.get(place)
+        if customer.edits != edits:
+            edits = customer.edits
+            known = {}
+            here = candidate.order
+            anew = _queue(found, found.positions(scope), occasion, edges)
+            queue = [entry for entry in anew if entry[1].order > here]
+
+
+def _queue(
+    found: Candidates, places: Iterable[int], occasion: Occasion, edges: Sequence[Edge]
+) -> list[tuple[int, Candidate, Occasion]]:
+    """What is to be judged, the first last."""
+    queue = [(place, found.all[place], occasion) for place in sorted(places)]
+    if edges:
+        queue += [(-1, edge.candidate, edge.occasion) for edge in edges]
+        queue.sort(key=_by_rule)
+    queue.reverse()
+    return queue
+
+
+def _by_rule(entry: tuple[int, Candidate, Occasion]) -> tuple[str, int]:
+    return entry[1].order
+
+
+def entry_of(edge: Edge) -> Entry:
+    """An edge as what may start its rule."""
+    return edge.candidate, edge.occasion, None
+
+
 _NAMES = tuple(outcome.value for outcome in OUTCOMES)
 _OTHER_TRIGGER = OUTCOME_NUMBER[Outcome.MERGED_TRIGGER]
-_CONDITION = OUTCOME_NUMBER[Outcome.CONDITION]
 _OPENING = frozenset({Outcome.STARTED, Outcome.QUEUED, Outcome.PARKED})
-
-
-def candidates_of(
-    by_event: Iterable[Candidate], occasion: Occasion, edges: Sequence[Edge]
-) -> Iterable[tuple[Candidate, Occasion]]:
-    """The event's rules and the edges it caused, in the order of rule ids and triggers."""
-    found = zip(by_event, repeat(occasion), strict=False)
-    return sorted([*found, *map(candidate_of, edges)], key=_by_rule) if edges else found
-
-
-def candidate_of(edge: Edge) -> tuple[Candidate, Occasion]:
-    """An edge as what may start its rule."""
-    return Candidate.of(edge.rule, edge.index), edge.occasion
-
-
-def _by_rule(entry: tuple[Candidate, Occasion]) -> tuple[str, int]:
-    return entry[0].rule.id, entry[0].index
 
 
 def _open(

@@ -8,7 +8,7 @@ from retain.decide.events import drain
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.planned import due_plans, start_of, take
 from retain.decide.scopes import event_scope
-from retain.decide.starts import candidate_of, start_rules
+from retain.decide.starts import entry_of, start_rules
 from retain.decide.watches import Edge, due_watches, look, reschedule
 from retain.language.plan import Planned, Watch
 from retain.model import Effect, EffectState, Instant, Run, RunState
@@ -93,4 +93,4 @@ def go_on(facts: Facts, run: Run, customer: CustomerFacts, following: str | None
 def _start_edge(facts: Facts, customer: CustomerFacts, edge: Edge | None, moment: Moment) -> None:
     if edge is None:
         return
-    start_rules(facts, customer, [candidate_of(edge)], event_scope(customer, moment), moment, [])
+    start_rules(facts, customer, [entry_of(edge)], event_scope(customer, moment), moment, [])

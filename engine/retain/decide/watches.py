@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion
 from retain.decide.scopes import event_scope
+from retain.language.candidates import Candidate
 from retain.language.plan import Watch
 from retain.language.rules import Rule
 from retain.model import Instant, Json, Outcome
@@ -24,6 +25,11 @@ class Edge:
     rule: Rule
     index: int  # of the trigger in the rule
     occasion: Occasion
+
+    @property
+    def candidate(self) -> Candidate:
+        """The trigger as what may start the rule."""
+        return Candidate.of(self.rule, self.index)
 
 
 def touched(facts: Facts, name: str, changed: frozenset[str], is_new: bool) -> Iterable[Watch]:

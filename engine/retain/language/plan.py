@@ -7,18 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cached_property
-from typing import TypeAlias
 
-from retain.language.codegen.conditions import compile_screen
-from retain.language.condition import Condition, Needs
+from retain.language.candidates import Candidate, Candidates
+from retain.language.condition import Needs
+from retain.language.index import Index
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
-from retain.language.scope import Scope
-from retain.language.syntax.ast import Node
 from retain.language.types import Schema
 from retain.model import Millis, digest
 from retain.registry import Registry
-
-Screen: TypeAlias = Callable[[Scope], list[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,37 +27,6 @@ class Defaults:
     breaker_per: Millis = 3_600_000
     max_depth: int = 8
     max_queue: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A rule that one of its triggers may start, with what the first checks ask for at hand.
-
-    Args:
-        index: of the trigger in the rule.
-        own_if: the trigger's own condition.
-        compared: fields of the starting event that a later event must have in common with it.
-    """
-
-    rule: Rule
-    index: int
-    own_if: Condition | None = None
-    compared: tuple[str, ...] = ()
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing but its `if` can refuse a start of an event that is not late."""
-        return self.rule.status != "off" and self.own_if is None and not self.compared and not self.rule.runs.per
-
-    @staticmethod
-    def of(rule: Rule, index: int) -> Candidate:
-        """One trigger of a rule."""
-        trigger = rule.triggers[index]
-        if not isinstance(trigger, EventTrigger):
-            return Candidate(rule, index)
-        awaited = (*rule.exit_when, *((rule.goal.trigger,) if rule.goal else ()))
-        compared = [name for later in awaited if isinstance(later, EventTrigger) for name in later.same]
-        return Candidate(rule, index, trigger.condition, tuple(dict.fromkeys(compared)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,25 +80,27 @@ class Plan:
     state_ids: frozenset[str]  # of all watches and personal schedules
     needs: Needs
     revisions: dict[str, Rule] = field(default_factory=dict)  # by revision hash; pinned ones are added when met
-    screens: dict[str, Screen] = field(default_factory=dict)  # by event name; made when first asked for
+    found: dict[tuple[str, bool], Candidates] = field(default_factory=dict)  # indexes; made when first asked for
+    watched: dict[str, Index] = field(default_factory=dict)
 
-    def screen(self, event: str) -> Screen:
-        """Generated code that looks at the `if` of all candidates of an event at once, 64 in one function.
+    def candidates(self, event: str, *, every: bool = False) -> Candidates:
+        """The rules that an event may start, indexed by what their conditions imply.
 
-        For each it gives the first clause that is not true; -1 where all are, or where more than the `if` is asked.
+        Args:
+            every: whether none is left out, for whoever counts what was refused.
         """
-        found = self.screens.get(event)
+        found = self.found.get((event, every))
         if found is None:
-            asked = [_asked(candidate) for candidate in self.by_event.get(event, ())]
-            parts = [compile_screen(asked[start : start + 64]) for start in range(0, len(asked), 64)]
-            found = parts[0] if len(parts) == 1 else lambda scope: [clause for part in parts for clause in part(scope)]
-            self.screens[event] = found
+            found = self.found[event, every] = Candidates(self.by_event.get(event, ()), every=every)
         return found
 
-
-def _asked(candidate: Candidate) -> tuple[Node, ...]:
-    condition = candidate.rule.condition
-    return condition.nodes if candidate.is_plain and condition is not None else ()
+    def watch_index(self, event: str) -> Index:
+        """The watches of `watches_by_event`, indexed by what their conditions imply about the customer."""
+        found = self.watched.get(event)
+        if found is None:
+            watches = self.watches_by_event.get(event, ())
+            found = self.watched[event] = Index([watch.trigger.condition.nodes for watch in watches])
+        return found
 
 
 def make_plan(ruleset: RuleSet, schema: Schema, registry: Registry, defaults: Defaults) -> Plan:

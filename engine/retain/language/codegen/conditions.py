@@ -47,22 +47,44 @@ def compile_condition(nodes: Sequence[Node]) -> Callable[[Scope], int]:
     )
 
 
-def compile_screen(conditions: Sequence[Sequence[Node]]) -> Callable[[Scope], list[int]]:
-    """One function for many conditions: for each what that of `compile_condition` gives; an empty one is true."""
+def compile_screen(
+    conditions: Sequence[Sequence[Node]], answers: Sequence[Sequence[Json]]
+) -> Callable[[Scope], list[Json]]:
+    """One function for many conditions: for each the answer that stands for its first node that is not true.
+
+    Where all are true, or there is none, it gives None. A field is read once for all conditions.
+
+    Args:
+        answers: for each condition one answer for each of its nodes.
+    """
+    module = _new_module()
+    body = Body(module, shares_fields=True)
+    entries = []
+    for nodes, given in zip(conditions, answers, strict=True):
+        failing = [
+            f"{module.constant(one)} if not {body.test(node, True)} else "
+            for node, one in zip(nodes, given, strict=True)
+        ]
+        entries.append("".join(failing) + "None")
+    lines = [*body.new_bindings(), f"return [{', '.join(entries)}]"]
+
+    def slow(scope: Scope) -> list[Json]:
+        failing = [_first_failing(nodes, scope) for nodes in conditions]
+        return [given[index] if index >= 0 else None for index, given in zip(failing, answers, strict=True)]
+
+    return cast(Callable[[Scope], list[Json]], _build(module, lines, slow))
+
+
+def compile_values(nodes: Sequence[Node]) -> Callable[[Scope], tuple[Json, ...]]:
+    """A function that gives the values of some expressions, None for each that is missing."""
     module = _new_module()
     body = Body(module)
-    tests = [[body.test(node, True) for node in nodes] for nodes in conditions]
-    lines = [*body.new_bindings(), "found = []"]
-    for codes in tests:
-        lines.append("while True:")
-        for index, code in enumerate(codes):
-            lines += [f"    if not {code}:", f"        found.append({index})", "        break"]
-        lines += ["    found.append(-1)", "    break"]
+    code = "".join(f"{body.value(node)}, " for node in nodes)
 
-    def slow(scope: Scope) -> list[int]:
-        return [_first_failing(nodes, scope) for nodes in conditions]
+    def slow(scope: Scope) -> tuple[Json, ...]:
+        return tuple(evaluate(node, scope) for node in nodes)
 
-    return cast(Callable[[Scope], list[int]], _build(module, [*lines, "return found"], slow))
+    return cast(Callable[[Scope], tuple[Json, ...]], _build(module, [*body.new_bindings(), f"return ({code})"], slow))
 
 
 def _first_failing(nodes: Sequence[Node], scope: Scope) -> int:

@@ -1,0 +1,83 @@
+"""Conditions found by what they imply about single fields, so that most of them need no look.
+
+What an index gives is a superset: every condition that can be true is among it. Each condition is filed under the
+access that is expected to hold least often; those that imply nothing about single fields are looked at always.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+
+from retain.language.access import Access, FieldTest, accesses
+from retain.language.codegen.conditions import compile_values
+from retain.language.evaluation.values import type_of
+from retain.language.scope import Scope
+from retain.language.syntax.ast import Node
+from retain.language.types import SETS
+from retain.model import Json
+
+_OPEN = 50  # how many values a field is taken to have at least, where its type does not say
+
+FieldKey = tuple[str, str, int]
+
+
+class Index:
+    """The conditions of a list, by the values of fields.
+
+    Args:
+        conditions: of each the clauses that are joined by `and`; one without clauses is always looked at.
+    """
+
+    def __init__(self, conditions: Sequence[Sequence[Node]]) -> None:
+        choices = [accesses(nodes) for nodes in conditions]
+        sizes = _sizes(chain.from_iterable(choices))
+        self.chosen = tuple(min(choice, key=lambda access: _share(access, sizes), default=()) for choice in choices)
+        self.rest = tuple(position for position, access in enumerate(self.chosen) if not access)
+        fields: dict[FieldKey, FieldTest] = {}
+        tables: dict[FieldKey, dict[Json, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for position, access in enumerate(self.chosen):
+            for test in access:
+                fields.setdefault(test.key, test)
+                for value in test.values:
+                    tables[test.key][value].append(position)
+        self._fields = [test.field for test in fields.values()]
+        self._tables = [(dict(tables[key]), type_of(test.field).kind in SETS) for key, test in fields.items()]
+
+    @cached_property
+    def _values(self) -> Callable[[Scope], tuple[Json, ...]]:
+        return compile_values(self._fields)
+
+    def hits(self, scope: Scope) -> list[int]:
+        """The places in the list, in order, of those whose access holds; `rest` is always looked at beside them."""
+        if not self._tables:
+            return []
+        found: list[int] = []
+        for value, (table, is_set) in zip(self._values(scope), self._tables, strict=True):
+            if not is_set:
+                found += table.get(value, ())
+            else:
+                for item in value:
+                    found += table.get(item, ())
+        return sorted(set(found)) if len(found) > 1 else found
+
+    def text(self, position: int) -> str:
+        """By what a condition is found, as people read it: `event.category == 'x'`; "" where it is always looked at."""
+        return " or ".join(str(test) for test in self.chosen[position])
+
+
+def _sizes(choices: Iterable[Access]) -> Mapping[FieldKey, int]:
+    """How many different values each field is taken to have."""
+    seen: dict[FieldKey, set[Json]] = defaultdict(set)
+    least: dict[FieldKey, int] = {}
+    for test in chain.from_iterable(choices):
+        seen[test.key] |= test.values
+        type_ = type_of(test.field)
+        least[test.key] = 2 if type_.kind == "bool" else len(type_.enum) or _OPEN
+    return {key: max(least[key], len(values)) for key, values in seen.items()}
+
+
+def _share(access: Access, sizes: Mapping[FieldKey, int]) -> float:
+    return sum(len(test.values) / sizes[test.key] for test in access)
