@@ -12,7 +12,7 @@ import msgspec
 from retain.model import Message
 from retain.store.acceptance import INSERT_EVENT
 from retain.store.database import Session, Values
-from retain.store.dialect import BEGIN_WRITE
+from retain.store.dialects.sqlite import BEGIN_WRITE
 
 Log: TypeAlias = list[tuple[str, list[Values]]]
 

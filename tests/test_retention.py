@@ -16,11 +16,12 @@ from retain.model import DecisionRow, Instant
 from retain.store.rows import Batch
 from retain.store.store import Store
 from store_help import T0
+from stores import new_store
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store.in_memory() as opened:
+@pytest.fixture(params=["memory", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with new_store(request.param, tmp_path) as opened:
         yield opened
 
 

@@ -12,12 +12,12 @@ from retain.store.identity import IdentityCache
 from retain.store.rows import Accepted, Batch
 from retain.store.store import Store
 from store_help import T0, alias, customer, decide_all, derived, identify, message
+from stores import KINDS, new_store
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=KINDS)
 def store(request, tmp_path):
-    opened = Store.open(tmp_path / "retain.db") if request.param == "file" else Store.in_memory()
-    with opened:
+    with new_store(request.param, tmp_path) as opened:
         yield opened
 
 

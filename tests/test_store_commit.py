@@ -18,14 +18,13 @@ from retain.store.rows import (
     SuppressionRow,
     WatchRow,
 )
-from retain.store.store import Store
 from store_help import T0, customer, derived, effect, identify, message, run
+from stores import KINDS, new_store
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=KINDS)
 def store(request, tmp_path):
-    opened = Store.open(tmp_path / "retain.db") if request.param == "file" else Store.in_memory()
-    with opened:
+    with new_store(request.param, tmp_path) as opened:
         opened.accept([message(user_id="1", id="m1"), message(user_id="2", id="m2")], T0)
         yield opened
 

@@ -10,11 +10,12 @@ from retain.model import EffectState, RunState
 from retain.store.rows import Batch, CustomerRow, Summary
 from retain.store.store import Store
 from store_help import T0, decide_all, derived, effect, identify, message, run
+from stores import new_store
 
 
-@pytest.fixture
-def store():
-    with Store.in_memory() as opened:
+@pytest.fixture(params=["memory", "postgresql"])
+def store(request, tmp_path):
+    with new_store(request.param, tmp_path) as opened:
         yield opened
 
 

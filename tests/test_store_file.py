@@ -10,11 +10,13 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from postgres_help import database
 from retain.errors import (
     SchemaVersionError,
     StoreBusyError,
@@ -146,8 +148,8 @@ def test_another_programs_database_is_refused_untouched(tmp_path):
 
 
 def test_other_databases_are_named_as_not_supported():
-    with pytest.raises(StoreError, match="'postgresql' are not supported"):
-        Store.open("postgresql://localhost/retain")
+    with pytest.raises(StoreError, match="'mysql' are not supported"):
+        Store.open("mysql://localhost/retain")
 
 
 def test_an_older_store_names_the_command_and_a_newer_one_the_cure(tmp_path):
@@ -175,6 +177,24 @@ def test_the_migrations_make_the_same_tables_as_the_metadata(tmp_path):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def test_the_migrations_make_the_same_tables_on_postgresql():
+    with database(empty=True) as migrated, database() as created:
+        assert migrate.upgrade(migrated) == ("", SCHEMA_VERSION)
+        assert catalogue(migrated) == catalogue(created)
+        Store.open(migrated).close()
+
+
+def catalogue(url):
+    """Columns, indexes and keys as PostgreSQL describes them."""
+    columns = "table_name, column_name, data_type, is_nullable, collation_name, column_default"
+    queries = (
+        f"SELECT {columns} FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2",
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
+    )
+    with psycopg.connect(url) as connection:
+        return [connection.execute(query).fetchall() for query in queries]
 
 
 def schema(path):

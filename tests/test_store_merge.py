@@ -8,16 +8,16 @@ import pytest
 
 from retain.model import DecisionRow, EffectState, Record, RunState
 from retain.store.rows import Batch, ConsentRow, CustomerRow, Merge, SuppressionRow
-from retain.store.store import Store
 from store_help import T0, customer, decide_all, derived, effect, identify, message, run
+from stores import new_store
 
 LOSER, SURVIVOR = 1, 2
 MERGE = Merge(LOSER, SURVIVOR, T0)
 
 
-@pytest.fixture
-def store():
-    with Store.in_memory() as opened:
+@pytest.fixture(params=["memory", "postgresql"])
+def store(request, tmp_path):
+    with new_store(request.param, tmp_path) as opened:
         opened.accept([message(anonymous_id="a"), message(user_id="1")], T0)
         opened.commit(Batch(watermark=2))
         yield opened

@@ -20,7 +20,7 @@ class Watched:
         self.store = Store.in_memory()
         self.statements = []
         with self.store._db.read() as session:
-            self.driver = session._driver
+            self.driver = session.driver
         self.driver.set_trace_callback(self.statements.append)
 
     def plans(self):

@@ -9,7 +9,7 @@ from retain.model import Record
 from retain.store.acceptance import INSERT_EVENT, Sources, counter, event_values, raise_counter
 from retain.store.codec import customer_values, effect_values, encode, run_values
 from retain.store.database import Database, Session
-from retain.store.dialect import insert, upsert
+from retain.store.dialects.base import insert, upsert
 from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache
 from retain.store.merging import absorb_all

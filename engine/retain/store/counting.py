@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
-from retain.store import dialect
 from retain.store.acceptance import counter
 from retain.store.database import Database, Session, Values
 from retain.store.rows import RuleStats, StoreCounts, StoreHealth
@@ -42,22 +39,14 @@ class CountMethods:
             )
 
     def health(self) -> StoreHealth:
-        """The file, its journal, its disk, and the version of SQLite."""
-        path = self._db.path
-        return StoreHealth(
-            path=str(path or ""),
-            version=dialect.VERSION,
-            is_safe_version=dialect.is_safe_version(),
-            file_bytes=path.stat().st_size if path else 0,
-            journal_bytes=dialect.journal_bytes(path) if path else 0,
-            free_bytes=shutil.disk_usage(path.parent).free if path else 0,
-        )
+        """How the database is: its version, and how much room it takes and has left."""
+        with self._db.read() as session:
+            return self._db.dialect.health(session.driver)
 
     def damage(self) -> list[str]:
-        """What is wrong with the file; reads all of it."""
+        """What is wrong with what is stored; reads all of it."""
         with self._db.read() as session:
-            found = [str(row[0]) for row in session.rows(dialect.DAMAGE)]
-        return [] if found == ["ok"] else found
+            return self._db.dialect.damage(session.driver)
 
     def event_names(self) -> dict[str, int]:
         """How many events of each name there are; reads all of them."""
@@ -67,7 +56,7 @@ class CountMethods:
     def timezones(self) -> dict[str, int]:
         """How many customers have each time zone, as it was sent; those without one are left out."""
         with self._db.read() as session:
-            return {str(name): count for name, count in session.rows(dialect.TIMEZONES) if name is not None}
+            return {str(name): count for name, count in session.rows(self._db.dialect.timezones) if name is not None}
 
     def rule_stats(self, rule: str) -> RuleStats:
         """What came of one rule: starts, ends, sends and refusals.

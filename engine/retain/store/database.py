@@ -1,74 +1,78 @@
 """Connections and transactions: one writer, a read-only connection for each thread that reads.
 
-The thread that wrote last reads through the writer's connection too, because a connection drops its page cache
-whenever another one has written. A store in memory has the writer's connection only.
+The thread that wrote last reads through the writer's connection too: SQLite drops a connection's page cache whenever
+another one has written, and on PostgreSQL every connection counts. A connection that is lost is made anew by whoever
+needs it next.
 """
 
 from __future__ import annotations
 
-import math
 import threading
-import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from retain.errors import StoreError, StoreFullError
-from retain.store import dialect
+from retain.errors import StoreError, StoreFullError, StoreUnavailableError
+from retain.store.dialects.base import Dialect, Row, Values
 
-Row: TypeAlias = tuple[Any, ...]
-Values: TypeAlias = Sequence[object]
+__all__ = ["Database", "Row", "Session", "Values"]
 
 
 class Session:
     """Statements on one connection: hot ones as text through the driver, cold ones as SQLAlchemy Core by `core`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect) -> None:
         self.core = connection
-        self._driver = dialect.driver_of(connection)
-        self._deadline = math.inf
+        self.driver = dialect.driver_of(connection)
+        self._dialect = dialect
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
         """All rows of a query."""
-        return self._driver.execute(sql, values).fetchall()
+        return self.driver.execute(self._dialect.spelled(sql), values).fetchall()
 
     def row(self, sql: str, values: Values = ()) -> Row | None:
         """The first row of a query."""
-        found: Row | None = self._driver.execute(sql, values).fetchone()
-        return found
+        return self.driver.execute(self._dialect.spelled(sql), values).fetchone()
 
     def rows_in(self, sql: str, wanted: Collection[object], before: Values = (), after: Values = ()) -> list[Row]:
-        """All rows of a query in which `{wanted}` stands for a list of any length; rows of long lists are not ordered.
+        """All rows of a query in which `IN {wanted}` stands for a list of any length; of long lists not ordered.
 
         Args:
             before: values of the marks that come before the list.
             after: values of the marks that come after it.
         """
         found: list[Row] = []
-        for marks, part in dialect.lists(list(dict.fromkeys(wanted))):
-            found += self.rows(sql.replace("{wanted}", marks), (*before, *part, *after))
+        for condition, part in self._dialect.lists(list(dict.fromkeys(wanted))):
+            found += self.rows(sql.replace("IN {wanted}", condition), (*before, *part, *after))
         return found
 
     def change(self, sql: str, values: Values = ()) -> int:
         """Run one statement; how many rows it touched."""
-        return self._driver.execute(sql, values).rowcount
+        return self.driver.execute(self._dialect.spelled(sql), values).rowcount
 
     def change_many(self, sql: str, rows: Iterable[Values]) -> int:
         """Run one statement for many rows; how many it touched in all."""
-        return self._driver.executemany(sql, rows).rowcount
+        many = rows if isinstance(rows, list) else list(rows)
+        if not many:
+            return 0
+        cursor = self.driver.cursor()
+        cursor.executemany(self._dialect.spelled(sql), many)
+        return cursor.rowcount
 
     def limit(self, seconds: float) -> None:
         """Give what follows so long and no longer."""
-        self._deadline = time.monotonic() + seconds
-        dialect.interrupt_when(self._driver, lambda: time.monotonic() > self._deadline)
+        self._dialect.limit(self.driver, seconds)
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return self._driver.in_transaction
+        return self._dialect.in_transaction(self.driver)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is of no use any more."""
+        return self._dialect.is_lost(self.driver)
 
     def close(self) -> None:
         """Close the connection."""
@@ -80,39 +84,35 @@ class Database:
     """The connections of one store.
 
     Args:
-        path: of the file; None is a store in memory.
+        dialect: which database, and where it is.
         read_only: whether writing is refused.
-        immutable: whether nobody can write while it is open (see `dialect.connect_reader`).
-        scratch: whether it is thrown away: fast, not durable, one connection.
     """
 
-    def __init__(
-        self, path: Path | None, *, read_only: bool = False, immutable: bool = False, scratch: bool = False
-    ) -> None:
-        self.path = path
+    def __init__(self, dialect: Dialect, *, read_only: bool = False) -> None:
+        self.dialect = dialect
         self.read_limit_s: float | None = None
-        self._shares_writer = path is None or scratch
         self.read_only = read_only
-        self._immutable = immutable
         self._lock = threading.RLock()
         self._writer_thread = threading.get_ident()
         self._local = threading.local()
         self._readers: list[Session] = []
         self._was_full = False
+        self._is_closed = False
+        self._depth = 0  # of transactions in transactions: the inner ones are part of the outer
         self._writer: Session | None = None
         with self._translated():
-            if not read_only:
-                self._writer = Session(dialect.connect_writer(path, scratch=scratch))
-            else:
+            if read_only:
                 self._reader()
+            else:
+                self._connected_writer()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for queries; each query sees what is committed when it begins."""
-        own = self._shares_writer or threading.get_ident() == self._writer_thread
-        if self._writer is not None and own:
+        own = self.dialect.one_connection or threading.get_ident() == self._writer_thread
+        if own and not self.read_only:
             with self._lock, self._translated():
-                yield self._writer
+                yield self._connected_writer()
         else:
             with self._translated():
                 session = self._reader()
@@ -124,23 +124,22 @@ class Database:
     def write(self) -> Iterator[Session]:
         """One transaction, held by one thread at a time; committed at the end, undone where anything is raised.
 
+        In a transaction of the same thread it is a part of that one.
+
         Raises:
             StoreFullError: no space is left; nothing was written.
-            StoreUnavailableError: the file cannot be used.
+            StoreUnavailableError: the database cannot be used.
         """
-        if self._writer is None:
-            raise StoreError("the store is open for reading only", where=str(self.path or ""))
+        if self.read_only or self._is_closed:
+            raise StoreError("the store is open for reading only", where=self.dialect.where)
         with self._lock, self._translated():
+            if self._depth:
+                yield self._connected_writer()
+                return
             self._writer_thread = threading.get_ident()
-            session = self._writer
-            if session.in_transaction:  # an earlier one could not even be undone, as on a broken disk
-                session.change("ROLLBACK")
-            if self._was_full:
-                self._was_full = False
-                if dialect.has_room_to_checkpoint(self.path):  # one that fails half-way would use up what room there is
-                    with suppress(*dialect.DRIVER_ERRORS):
-                        session.rows(dialect.CHECKPOINT)  # gives the journal's space back first
-            session.change(dialect.BEGIN_WRITE)
+            session = self._ready_to_write()
+            session.change(self.dialect.begin_write)
+            self._depth = 1
             try:
                 yield session
                 session.change("COMMIT")
@@ -148,16 +147,19 @@ class Database:
                 if session.in_transaction:
                     session.change("ROLLBACK")
                 raise
+            finally:
+                self._depth = 0
 
     def checkpoint(self) -> None:
-        """Move what is committed from the journal into the file and empty the journal."""
-        if self._writer is not None and not self._shares_writer:
+        """Move what is committed to where it stays, so that a copy of the file alone is whole."""
+        if not self.read_only and not self.dialect.one_connection:
             with self._lock, self._translated():
-                self._writer.rows(dialect.CHECKPOINT)
+                self.dialect.checkpoint(self._connected_writer().driver)
 
     def close(self) -> None:
         """Close all connections, the writer's last, so that it is the one to checkpoint."""
         with self._lock:
+            self._is_closed = True
             for session in self._readers:
                 session.close()
             self._readers.clear()
@@ -165,11 +167,35 @@ class Database:
                 self._writer.close()
                 self._writer = None
 
+    def _ready_to_write(self) -> Session:
+        session = self._connected_writer()
+        if session.in_transaction:  # an earlier one could not even be undone, as on a broken disk
+            session.change("ROLLBACK")
+        if self._was_full:
+            self._was_full = False
+            self.dialect.make_room(session.driver)
+        return session
+
+    def _connected_writer(self) -> Session:
+        """The writer's session; a lost one is replaced, unless a transaction is lost with it."""
+        if self._writer is not None and self._writer.is_lost and not self._depth:
+            self._writer.close()
+            self._writer = None
+        if self._writer is None:
+            if self._is_closed:
+                raise StoreUnavailableError("the store is closed", where=self.dialect.where)
+            self._writer = Session(self.dialect.connect_writer(), self.dialect)
+        return self._writer
+
     def _reader(self) -> Session:
         session: Session | None = getattr(self._local, "session", None)
+        if session is not None and session.is_lost:
+            session.close()
+            with self._lock:
+                self._readers.remove(session)
+            session = None
         if session is None:
-            assert self.path is not None, "the store is closed"
-            session = Session(dialect.connect_reader(self.path, immutable=self._immutable))
+            session = Session(self.dialect.connect_reader(), self.dialect)
             self._local.session = session
             with self._lock:
                 self._readers.append(session)
@@ -179,8 +205,8 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except dialect.DRIVER_ERRORS as error:
-            known = dialect.translate(error, self.path)
+        except self.dialect.errors as error:
+            known = self.dialect.translate(error)
             if known is None:
                 raise
             self._was_full = self._was_full or isinstance(known, StoreFullError)

@@ -20,7 +20,7 @@ from retain.store.codec import (
     run_of,
 )
 from retain.store.database import Database, Row
-from retain.store.dialect import BODY_BYTES
+from retain.store.dialects.base import BODY_BYTES
 from retain.store.fresh import FreshEvents
 from retain.store.rows import CustomerRow
 

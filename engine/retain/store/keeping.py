@@ -12,6 +12,10 @@ from retain.store.database import Database
 from retain.store.rows import ConsentRow, PauseRow, RevisionRow, ScheduleRow, SuppressionRow, WatchRow
 
 _REVISION = "SELECT number, revision, rule, source, at, language FROM rule_revisions"
+_INSERT_REVISION = (  # asked first, because a conflict would use up a number on PostgreSQL
+    "INSERT INTO rule_revisions (revision, rule, source, at, language) SELECT ?, ?, ?, ?, ?"
+    " WHERE NOT EXISTS (SELECT 1 FROM rule_revisions WHERE revision = ? AND rule = ?) ON CONFLICT DO NOTHING"
+)
 
 
 class KeepingMethods:
@@ -47,13 +51,9 @@ class KeepingMethods:
 
     def save_revisions(self, rows: Sequence[tuple[str, str, str]], at: Instant, *, language: int = 1) -> None:
         """Keep texts of rules, (revision, rule, source as JSON) each; known ones are left as they are."""
-        values = [(revision, rule, source, at, language) for revision, rule, source in rows]
+        values = [(revision, rule, source, at, language, revision, rule) for revision, rule, source in rows]
         with self._db.write() as session:
-            session.change_many(
-                "INSERT INTO rule_revisions (revision, rule, source, at, language) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                values,
-            )
+            session.change_many(_INSERT_REVISION, values)
 
     def revision_number(self, rule: str, revision: str) -> int:
         """The number that stands for a text in summaries.

@@ -11,7 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from retain.errors import SchemaVersionError, StoreUnavailableError
-from retain.store import dialect
+from retain.store.dialects.location import file_of, is_server
+from retain.store.dialects.postgres import PostgresDialect
+from retain.store.dialects.sqlite import SqliteDialect
 from retain.store.lock import StoreLock
 
 
@@ -26,17 +28,25 @@ def upgrade(url_or_path: str | Path, to: str = "head") -> tuple[str, str]:
         StoreUnavailableError: there is no such file, or it cannot be used.
         SchemaVersionError: the store is newer than this program.
     """
-    path = dialect.location(url_or_path)
+    if is_server(url_or_path):
+        return _upgrade(PostgresDialect(str(url_or_path)), to)
+    path = file_of(url_or_path)
     if not path.exists():
         raise StoreUnavailableError("there is no store", where=str(path), cure="make a project with `retain init`")
     lock = StoreLock.exclusive(path)
     try:
-        with dialect.migrating(path) as connection:
-            return _run(connection, to, path)
-    except dialect.DRIVER_ERRORS as error:
-        raise dialect.translate(error, path) or error from error
+        return _upgrade(SqliteDialect(path), to)
     finally:
         lock.release()
+
+
+def _upgrade(dialect: SqliteDialect | PostgresDialect, to: str) -> tuple[str, str]:
+    try:
+        with dialect.migrating() as connection:
+            connection.exec_driver_sql(dialect.lock_schema)
+            return _run(connection, to, dialect.where)
+    except dialect.errors as error:
+        raise dialect.translate(error) or error from error
 
 
 def newest_version() -> str:
@@ -46,12 +56,12 @@ def newest_version() -> str:
     return head
 
 
-def _run(connection: Connection, to: str, path: Path) -> tuple[str, str]:
+def _run(connection: Connection, to: str, where: str) -> tuple[str, str]:
     before = _version(connection)
     if before > newest_version():
         raise SchemaVersionError(
             f"the store's tables are at version {before}, this program knows {newest_version()}",
-            where=str(path),
+            where=where,
             cure="install the newer version of retain that wrote it",
         )
     config = _config()

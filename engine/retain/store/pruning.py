@@ -25,6 +25,6 @@ class PruneMethods:
 
     def _prune(self, table: str, before: Instant, limit: int) -> int:
         oldest = f"SELECT id, at FROM {table} ORDER BY id LIMIT ?"
-        sql = f"DELETE FROM {table} WHERE id IN (SELECT id FROM ({oldest}) WHERE at < ?)"
+        sql = f"DELETE FROM {table} WHERE id IN (SELECT id FROM ({oldest}) AS old WHERE at < ?)"
         with self._db.write() as session:
             return session.change(sql, (limit, before))

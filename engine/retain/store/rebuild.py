@@ -9,7 +9,7 @@ from retain.model import Instant, Json
 from retain.store.acceptance import counter
 from retain.store.codec import KINDS, decode
 from retain.store.database import Database, Row
-from retain.store.dialect import BODY_BYTES
+from retain.store.dialects.base import BODY_BYTES
 from retain.store.rows import RebuiltCustomer
 from retain.traits import apply_traits, merge_traits, traits_of
 

@@ -213,14 +213,15 @@ class StoreCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreHealth:
-    """The file and what reads it, for `doctor`."""
+    """The database and where it stands, for `doctor`."""
 
-    path: str  # "" in memory
-    version: str  # of SQLite
-    is_safe_version: bool  # from 3.51.3 on a second writer cannot damage the journal
+    path: str  # the file, or the URL without its password; "" in memory
+    database: str  # SQLite or PostgreSQL
+    version: str
+    is_safe_version: bool  # SQLite: from 3.51.3 on a second writer cannot damage the journal
     file_bytes: int
     journal_bytes: int
-    free_bytes: int  # of the disk
+    free_bytes: int | None  # of the disk; None where it is not this machine's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from retain.errors import SchemaVersionError, StoreUnavailableError
-from retain.store import dialect
 from retain.store.acceptance import AcceptanceMethods, Sources
 from retain.store.admin import AdminMethods
 from retain.store.backlog import BacklogMethods
 from retain.store.committing import CommitMethods
 from retain.store.counting import CountMethods
 from retain.store.database import Database
+from retain.store.dialects.location import file_of, is_server
+from retain.store.dialects.postgres import PostgresDialect
+from retain.store.dialects.sqlite import SqliteDialect, journal_bytes
 from retain.store.due import DueMethods
 from retain.store.facts import FactsMethods
 from retain.store.filesystem import refuse_network
@@ -22,7 +24,10 @@ from retain.store.lock import StoreLock
 from retain.store.pruning import PruneMethods
 from retain.store.quarantine import QuarantineMethods
 from retain.store.rebuild import RebuildMethods
-from retain.store.tables import SCHEMA_VERSION
+from retain.store.tables import SCHEMA_VERSION, metadata, schema_version
+
+_COUNTERS = "INSERT INTO counters (name, value) VALUES (?, ?)"
+_ZEROES = (("last_seq", 0), ("last_customer", 0), ("watermark", 0))
 
 
 class Store(
@@ -38,7 +43,7 @@ class Store(
     RebuildMethods,
     BacklogMethods,
 ):
-    """Everything durable, in one SQLite file. Synchronous: one thread writes, any thread reads.
+    """Everything durable, in one SQLite file or one PostgreSQL database. One thread writes, any thread reads.
 
     A method that writes is one transaction and returns after it is on disk. Every method may raise
     `StoreUnavailableError`; those that write, `StoreFullError`, and then nothing of the call is stored.
@@ -50,6 +55,7 @@ class Store(
         self._sources = Sources(db)
         self._identities = IdentityCache()
         self._fresh = FreshEvents()
+        self._in_memory = False
 
     @classmethod
     def open(
@@ -69,7 +75,7 @@ class Store(
         through the journal that is there already.
 
         Args:
-            url_or_path: `sqlite:///PATH` or a path.
+            url_or_path: a path, `sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`.
             create: whether a missing file is made.
             scratch: a store that is thrown away: fast, not durable, not for several processes.
             lock_wait_s: how long to wait for readers of a store at rest, in seconds.
@@ -80,7 +86,9 @@ class Store(
             SchemaVersionError: its tables are older or newer than this program.
             StoreUnavailableError: there is no file, or it cannot be used.
         """
-        path = dialect.location(url_or_path)
+        if is_server(url_or_path):
+            return cls._open_server(str(url_or_path), read_only, read_limit_s)
+        path = file_of(url_or_path)
         if not path.exists() and (read_only or not create):
             raise StoreUnavailableError("there is no store", where=str(path), cure="make a project with `retain init`")
         if not path.parent.is_dir():
@@ -90,7 +98,7 @@ class Store(
             return cls._open_reading(path)
         lock = StoreLock.exclusive(path, wait_s=lock_wait_s)
         try:
-            store = cls._prepared(Database(path, scratch=scratch), lock)
+            store = cls._prepared(Database(SqliteDialect(path, scratch=scratch)), lock)
         except BaseException:
             lock.release()
             raise
@@ -100,12 +108,33 @@ class Store(
     @classmethod
     def in_memory(cls) -> Store:
         """A store that ends with the process; the same code over one connection."""
-        return cls._prepared(Database(None))
+        return cls._volatile(cls._prepared(Database(SqliteDialect(None))))
+
+    def emptied(self) -> Store:
+        """A new store in memory in the place of this one, which must not be used any more; cheaper than making one.
+
+        Raises:
+            StoreUnavailableError: it is a file.
+        """
+        where = self._db.dialect.where
+        if where:
+            raise StoreUnavailableError("only a store in memory can be emptied", where=where)
+        with self._db.write() as session:
+            for table in metadata.tables.values():
+                if table is not schema_version:
+                    session.change(f"DELETE FROM {table.name}")
+            session.change_many(_COUNTERS, _ZEROES)
+        return Store._volatile(Store(self._db))
+
+    @staticmethod
+    def _volatile(store: Store) -> Store:
+        store._in_memory = True
+        return store
 
     @classmethod
     def _open_reading(cls, path: Path) -> Store:
-        lock = None if dialect.journal_bytes(path) else StoreLock.shared(path)
-        store = cls(Database(path, read_only=True, immutable=lock is not None), lock)
+        lock = None if journal_bytes(path) else StoreLock.shared(path)
+        store = cls(Database(SqliteDialect(path, immutable=lock is not None), read_only=True), lock)
         try:
             store._check_version()
         except BaseException:
@@ -114,10 +143,17 @@ class Store(
         return store
 
     @classmethod
+    def _open_server(cls, url: str, read_only: bool, read_limit_s: float | None) -> Store:
+        db = Database(PostgresDialect(url), read_only=read_only)
+        db.read_limit_s = read_limit_s
+        return cls._prepared(db)
+
+    @classmethod
     def _prepared(cls, db: Database, lock: StoreLock | None = None) -> Store:
         store = cls(db, lock)
         try:
-            store._create_tables()
+            if not db.read_only:
+                store._create_tables()
             store._check_version()
         except BaseException:
             db.close()
@@ -141,27 +177,36 @@ class Store(
         self.close()
 
     def _create_tables(self) -> None:
+        dialect = self._db.dialect
+        with self._db.read() as session:
+            if session.rows(dialect.tables):
+                return
         with self._db.write() as session:
-            if session.rows(dialect.TABLES):
+            session.rows(dialect.lock_schema)
+            if session.rows(dialect.tables):  # another process was faster
                 return
             for statement in dialect.create_statements():
                 session.change(statement)
-            names = [("last_seq", 0), ("last_customer", 0), ("watermark", 0)]
-            session.change_many("INSERT INTO counters (name, value) VALUES (?, ?)", names)
+            session.change_many(_COUNTERS, _ZEROES)
             session.change("INSERT INTO alembic_version (version_num) VALUES (?)", (SCHEMA_VERSION,))
 
     def _check_version(self) -> None:
-        where = str(self._db.path or "")
+        dialect = self._db.dialect
+        where = dialect.where
         with self._db.read() as session:
-            if ("alembic_version",) not in session.rows(dialect.TABLES):
-                raise StoreUnavailableError("the file is no store of Retain", where=where, cure="name another file")
+            tables = session.rows(dialect.tables)
+            if not tables and dialect.is_shared:
+                cure = "start with: retain import FILE, or: retain run"
+                raise StoreUnavailableError("nothing is stored yet", where=where, cure=cure)
+            if ("alembic_version",) not in tables:
+                raise StoreUnavailableError(f"{dialect.thing} is no store of Retain", where=where, cure=dialect.other)
             row = session.row("SELECT version_num FROM alembic_version")
         version = row[0] if row else ""
         if version < SCHEMA_VERSION:
             raise SchemaVersionError(
                 f"the store's tables are at version {version}, this program needs {SCHEMA_VERSION}",
                 where=where,
-                cure="stop the daemon, make a copy of the file, then run `retain db upgrade`",
+                cure=dialect.version_cure,
             )
         if version > SCHEMA_VERSION:
             raise SchemaVersionError(

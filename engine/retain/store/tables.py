@@ -19,14 +19,21 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
-    Text,
     text,
 )
+from sqlalchemy import Text as _Text
 
 SCHEMA_VERSION = "0001"  # the newest migration
 
 metadata = MetaData()
+Text = _Text().with_variant(_Text(collation="C"), "postgresql")  # in order of bytes, as SQLite has it
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite makes the row number of an INTEGER key only
+
+
+def _index(name: str, *columns: str, only: str) -> Index:
+    """An index of the rows for which a condition holds."""
+    return Index(name, *columns, sqlite_where=text(only), postgresql_where=text(only))
+
 
 schema_version = Table(
     "alembic_version",
@@ -61,8 +68,8 @@ customers = Table(
     Column("watches", Text, comment="packed state of becomes and date triggers; NULL where there is none"),
     Column("recheck_at", BigInteger, comment="the earliest instant at which a watch must be looked at"),
     Column("merged_into", BigInteger, comment="the customer that absorbed this one"),
-    Index("customers_recheck", "recheck_at", "id", sqlite_where=text("recheck_at IS NOT NULL")),
-    Index("customers_merged", "merged_into", sqlite_where=text("merged_into IS NOT NULL")),
+    _index("customers_recheck", "recheck_at", "id", only="recheck_at IS NOT NULL"),
+    _index("customers_merged", "merged_into", only="merged_into IS NOT NULL"),
 )
 
 identities = Table(
@@ -127,9 +134,9 @@ runs = Table(
     Column("goal_until", BigInteger, comment="its goal is looked for until then"),
     Column("ended_at", BigInteger, comment="when it ended"),
     Column("ended_by", Text, nullable=False, comment="what ended it; empty while it lives"),
-    Index("runs_live", "customer", sqlite_where=text("state != 'ended'")),
-    Index("runs_ended", "customer", "first_sent_at", sqlite_where=text("state = 'ended'")),
-    Index("runs_wake", "wake_at", "id", sqlite_where=text("wake_at IS NOT NULL")),
+    _index("runs_live", "customer", only="state != 'ended'"),
+    _index("runs_ended", "customer", "first_sent_at", only="state = 'ended'"),
+    _index("runs_wake", "wake_at", "id", only="wake_at IS NOT NULL"),
     Index("runs_rule", "rule", "started_at"),
 )
 
@@ -153,9 +160,9 @@ effects = Table(
     Column("reason", Text, nullable=False, comment="code of a refusal, a failure or a delay"),
     Column("output", Text, nullable=False, comment="JSON, what the action answered"),
     Column("first_failed_at", BigInteger, comment="since when it is retried"),
-    Index("effects_due", "due_at", "id", sqlite_where=text("state = 'pending'")),
-    Index("effects_open", "state", sqlite_where=text("state IN ('sending', 'in_doubt', 'dead')")),
-    Index("effects_sends", "customer", "channel", "sent_at", sqlite_where=text("sent_at IS NOT NULL")),
+    _index("effects_due", "due_at", "id", only="state = 'pending'"),
+    _index("effects_open", "state", only="state IN ('sending', 'in_doubt', 'dead')"),
+    _index("effects_sends", "customer", "channel", "sent_at", only="sent_at IS NOT NULL"),
     Index("effects_run", "run"),
     Index("effects_rule", "rule", "created_at"),
 )
@@ -189,7 +196,7 @@ records = Table(
     Column("due_at", BigInteger, comment="by when"),
     Column("fields", Text, nullable=False, comment="JSON object"),
     Column("version", Integer, nullable=False, comment="compared and raised by every change"),
-    Index("records_customer", "customer", "kind", sqlite_where=text("customer IS NOT NULL")),
+    _index("records_customer", "customer", "kind", only="customer IS NOT NULL"),
     Index("records_owner", "kind", "owner", "state"),
 )
 

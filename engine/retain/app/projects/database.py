@@ -25,7 +25,8 @@ class FileReport:
         return {
             "path": self.health.path,
             "tables": self.tables,
-            "sqlite": self.health.version,
+            "database": self.health.database,
+            "version": self.health.version,
             "bytes": self.health.file_bytes,
             "free_bytes": self.health.free_bytes,
             "damage": self.damage,

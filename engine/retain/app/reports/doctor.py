@@ -97,10 +97,12 @@ def _daemon(status: Status) -> Iterator[Finding]:
 
 def _disk(health: StoreHealth) -> Iterator[Finding]:
     if health.is_safe_version:
-        yield Finding("SQLite", "ok", health.version)
+        yield Finding(health.database, "ok", health.version)
     else:
         what = f"{health.version}: before 3.51.3 a second writer can damage the journal"
-        yield Finding("SQLite", "warning", what, "let only the daemon and retain commands write to the file")
+        yield Finding(health.database, "warning", what, "let only the daemon and retain commands write to the file")
+    if health.free_bytes is None:
+        return
     free, needed = health.free_bytes, max(_LEAST_FREE, health.file_bytes)
     text = f"{free / 1e9:,.1f} GB free, the store has {health.file_bytes / 1e9:,.2f} GB"
     yield Finding("disk", "ok" if free >= needed else "error", text, "" if free >= needed else "make room")

@@ -24,15 +24,13 @@ def check(as_json: bool) -> None:
         print_json(report.as_json())
     else:
         say(("damaged", BAD) if report.damage else ("ok", GOOD), f"  {health.path}")
-        pairs(
-            [
-                ("tables", f"version {report.tables}"),
-                ("file", f"{size(health.file_bytes)}, journal {size(health.journal_bytes)}"),
-                ("disk", f"{size(health.free_bytes)} free"),
-                ("SQLite", health.version),
-            ],
-            indent=4,
-        )
+        shown = [("tables", f"version {report.tables}"), (health.database, health.version)]
+        if health.free_bytes is None:
+            shown.append(("size", size(health.file_bytes)))
+        else:
+            shown.append(("file", f"{size(health.file_bytes)}, journal {size(health.journal_bytes)}"))
+            shown.append(("disk", f"{size(health.free_bytes)} free"))
+        pairs(shown, indent=4)
         for line in report.damage:
             say(("    damage: ", ""), (line, CAREFUL))
     if report.damage:

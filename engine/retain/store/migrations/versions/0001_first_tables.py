@@ -8,6 +8,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -23,41 +24,43 @@ def upgrade() -> None:
     op.execute("INSERT INTO counters (name, value) VALUES ('last_seq', 0), ('last_customer', 0), ('watermark', 0)")
 
 
+def _only(condition: sa.TextClause) -> dict[str, sa.TextClause]:
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
 def _customers() -> None:
     op.create_table(
         "counters",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "sources",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
     op.create_table(
         "customers",
         sa.Column("id", _ID, nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("fields", sa.Text(), nullable=False),
-        sa.Column("stamps", sa.Text(), nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
+        sa.Column("fields", _TEXT, nullable=False),
+        sa.Column("stamps", _TEXT, nullable=False),
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.Column("first_seq", sa.BigInteger(), nullable=False),
-        sa.Column("watches", sa.Text()),
+        sa.Column("watches", _TEXT),
         sa.Column("recheck_at", sa.BigInteger()),
         sa.Column("merged_into", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("customers_merged", "customers", ["merged_into"], sqlite_where=sa.text("merged_into IS NOT NULL"))
-    op.create_index(
-        "customers_recheck", "customers", ["recheck_at", "id"], sqlite_where=sa.text("recheck_at IS NOT NULL")
-    )
+    op.create_index("customers_merged", "customers", ["merged_into"], **_only(sa.text("merged_into IS NOT NULL")))
+    op.create_index("customers_recheck", "customers", ["recheck_at", "id"], **_only(sa.text("recheck_at IS NOT NULL")))
     op.create_table(
         "identities",
         sa.Column("kind", sa.SmallInteger(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value", _TEXT, nullable=False),
         sa.Column("customer", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "value"),
         sqlite_with_rowid=False,
@@ -71,15 +74,15 @@ def _events() -> None:
         sa.Column("seq", _ID, nullable=False),
         sa.Column("customer", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("body", _TEXT, nullable=False),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("source", sa.Integer(), nullable=False),
-        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("message_id", _TEXT, nullable=False),
         sa.Column("depth", sa.SmallInteger(), nullable=False),
         sa.Column("historical", sa.Boolean(), nullable=False),
-        sa.Column("origin", sa.Text()),
+        sa.Column("origin", _TEXT),
         sa.Column("merged_from", sa.BigInteger()),
         sa.Column("cause_seq", sa.BigInteger()),
         sa.Column("former", sa.BigInteger()),
@@ -92,22 +95,22 @@ def _events() -> None:
         sa.Column("event_seq", _ID, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("packed", sa.LargeBinary(), nullable=False),
-        sa.Column("changes", sa.Text()),
+        sa.Column("changes", _TEXT),
         sa.PrimaryKeyConstraint("event_seq"),
     )
     op.create_table(
         "failed_events",
         sa.Column("event_seq", _ID, nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("event_seq"),
     )
     op.create_table(
         "rejects",
         sa.Column("id", _ID, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("source", _TEXT, nullable=False),
+        sa.Column("reason", _TEXT, nullable=False),
+        sa.Column("body", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
 
@@ -115,62 +118,60 @@ def _events() -> None:
 def _runs() -> None:
     op.create_table(
         "runs",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("revision", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("rule", _TEXT, nullable=False),
+        sa.Column("revision", _TEXT, nullable=False),
         sa.Column("customer", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("arm", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
+        sa.Column("arm", _TEXT, nullable=False),
+        sa.Column("state", _TEXT, nullable=False),
+        sa.Column("step", _TEXT, nullable=False),
         sa.Column("wake_at", sa.BigInteger()),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("started_seq", sa.BigInteger(), nullable=False),
-        sa.Column("cause", sa.Text(), nullable=False),
-        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("cause", _TEXT, nullable=False),
+        sa.Column("context", _TEXT, nullable=False),
         sa.Column("effects", sa.Integer(), nullable=False),
         sa.Column("first_sent_at", sa.BigInteger()),
         sa.Column("goal_until", sa.BigInteger()),
         sa.Column("ended_at", sa.BigInteger()),
-        sa.Column("ended_by", sa.Text(), nullable=False),
+        sa.Column("ended_by", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("runs_ended", "runs", ["customer", "first_sent_at"], sqlite_where=sa.text("state = 'ended'"))
-    op.create_index("runs_live", "runs", ["customer"], sqlite_where=sa.text("state != 'ended'"))
+    op.create_index("runs_ended", "runs", ["customer", "first_sent_at"], **_only(sa.text("state = 'ended'")))
+    op.create_index("runs_live", "runs", ["customer"], **_only(sa.text("state != 'ended'")))
     op.create_index("runs_rule", "runs", ["rule", "started_at"])
-    op.create_index("runs_wake", "runs", ["wake_at", "id"], sqlite_where=sa.text("wake_at IS NOT NULL"))
+    op.create_index("runs_wake", "runs", ["wake_at", "id"], **_only(sa.text("wake_at IS NOT NULL")))
 
 
 def _effects() -> None:
     op.create_table(
         "effects",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("run", sa.Text(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("run", _TEXT, nullable=False),
+        sa.Column("rule", _TEXT, nullable=False),
+        sa.Column("step", _TEXT, nullable=False),
         sa.Column("customer", sa.BigInteger(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("inputs", sa.Text(), nullable=False),
-        sa.Column("arm", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("action", _TEXT, nullable=False),
+        sa.Column("channel", _TEXT, nullable=False),
+        sa.Column("inputs", _TEXT, nullable=False),
+        sa.Column("arm", _TEXT, nullable=False),
+        sa.Column("state", _TEXT, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("sent_at", sa.BigInteger()),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("output", sa.Text(), nullable=False),
+        sa.Column("reason", _TEXT, nullable=False),
+        sa.Column("output", _TEXT, nullable=False),
         sa.Column("first_failed_at", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("effects_due", "effects", ["due_at", "id"], sqlite_where=sa.text("state = 'pending'"))
-    op.create_index(
-        "effects_open", "effects", ["state"], sqlite_where=sa.text("state IN ('sending', 'in_doubt', 'dead')")
-    )
+    op.create_index("effects_due", "effects", ["due_at", "id"], **_only(sa.text("state = 'pending'")))
+    op.create_index("effects_open", "effects", ["state"], **_only(sa.text("state IN ('sending', 'in_doubt', 'dead')")))
     op.create_index("effects_rule", "effects", ["rule", "created_at"])
     op.create_index("effects_run", "effects", ["run"])
     op.create_index(
-        "effects_sends", "effects", ["customer", "channel", "sent_at"], sqlite_where=sa.text("sent_at IS NOT NULL")
+        "effects_sends", "effects", ["customer", "channel", "sent_at"], **_only(sa.text("sent_at IS NOT NULL"))
     )
 
 
@@ -180,14 +181,14 @@ def _log() -> None:
         sa.Column("id", _ID, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("rule", _TEXT, nullable=False),
         sa.Column("customer", sa.BigInteger(), nullable=False),
-        sa.Column("run", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("outcome", sa.Text(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("why", sa.Text(), nullable=False),
-        sa.Column("seen", sa.Text()),
+        sa.Column("run", _TEXT, nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
+        sa.Column("outcome", _TEXT, nullable=False),
+        sa.Column("path", _TEXT, nullable=False),
+        sa.Column("why", _TEXT, nullable=False),
+        sa.Column("seen", _TEXT),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("decisions_customer", "decisions", ["customer", "at"])
@@ -196,24 +197,24 @@ def _log() -> None:
         "audit",
         sa.Column("id", _ID, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("who", sa.Text(), nullable=False),
-        sa.Column("what", sa.Text(), nullable=False),
-        sa.Column("details", sa.Text(), nullable=False),
+        sa.Column("who", _TEXT, nullable=False),
+        sa.Column("what", _TEXT, nullable=False),
+        sa.Column("details", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "records",
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
         sa.Column("customer", sa.BigInteger()),
-        sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("owner", _TEXT, nullable=False),
+        sa.Column("state", _TEXT, nullable=False),
         sa.Column("due_at", sa.BigInteger()),
-        sa.Column("fields", sa.Text(), nullable=False),
+        sa.Column("fields", _TEXT, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "id"),
     )
-    op.create_index("records_customer", "records", ["customer", "kind"], sqlite_where=sa.text("customer IS NOT NULL"))
+    op.create_index("records_customer", "records", ["customer", "kind"], **_only(sa.text("customer IS NOT NULL")))
     op.create_index("records_owner", "records", ["kind", "owner", "state"])
 
 
@@ -222,19 +223,19 @@ def _consents() -> None:
         "consents",
         sa.Column("id", _ID, nullable=False),
         sa.Column("customer", sa.BigInteger(), nullable=False),
-        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("purpose", _TEXT, nullable=False),
         sa.Column("granted", sa.Boolean(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("source", _TEXT, nullable=False),
+        sa.Column("text", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("consents_customer", "consents", ["customer", "purpose", "at"])
     op.create_table(
         "suppressions",
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("channel", _TEXT, nullable=False),
+        sa.Column("address", _TEXT, nullable=False),
+        sa.Column("reason", _TEXT, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "address"),
         sqlite_with_rowid=False,
@@ -245,9 +246,9 @@ def _rules() -> None:
     op.create_table(
         "rule_revisions",
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("revision", sa.Text(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("revision", _TEXT, nullable=False),
+        sa.Column("rule", _TEXT, nullable=False),
+        sa.Column("source", _TEXT, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("language", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
@@ -256,8 +257,8 @@ def _rules() -> None:
     op.create_index("rule_revisions_rule", "rule_revisions", ["rule"])
     op.create_table(
         "schedules",
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("rule", _TEXT, nullable=False),
+        sa.Column("path", _TEXT, nullable=False),
         sa.Column("last_planned", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("sweep_at", sa.BigInteger()),
@@ -265,8 +266,8 @@ def _rules() -> None:
     )
     op.create_table(
         "watches",
-        sa.Column("watch", sa.Text(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("watch", _TEXT, nullable=False),
+        sa.Column("rule", _TEXT, nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("done", sa.Boolean(), nullable=False),
@@ -274,10 +275,10 @@ def _rules() -> None:
     )
     op.create_table(
         "pauses",
-        sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("scope", _TEXT, nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("reason", _TEXT, nullable=False),
+        sa.Column("by", _TEXT, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("scope", "name"),
     )
