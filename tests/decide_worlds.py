@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 from hypothesis import strategies as st
 
@@ -24,7 +25,8 @@ event_conditions = st.sampled_from(
     [
         "event.n >= 2", "event.n is present", "event.k == 'k1'", "count(a in last 2h) >= 2", "count(b) >= 2",
         "not exists(c in last 1d)", "customer.score < 40", "known_days() >= 1", "last(a.n) == 1",
-        "sum(a.n in last 3d) > 3", "default(customer.stage, 0) < 3", "exists(turn_taken)",
+        "sum(a.n in last 3d) > 3", "default(customer.stage, 0) < 3", "exists(turn_taken)", "customer.activated",
+        "customer.stage == 2", "customer.turn in [1, 2] or event.k == 'k2'",
     ]
 )  # fmt: skip
 level_conditions = st.sampled_from(
@@ -199,10 +201,17 @@ def answer(effect: Effect, action: Action, at: Instant) -> EffectResult:
     return EffectResult(effect_id=effect.id, status="done", attempt=effect.attempt, output=action.example.output)
 
 
-def decided(plan: Plan, messages: list[Message], batch: int) -> dict[str, list[tuple[Json, ...]]]:
-    """Every row of every table after all messages, and eight days, are decided in batches of a size."""
+def decided(
+    plan: Plan, messages: list[Message], batch: int, *, every: bool = False
+) -> dict[str, list[tuple[Json, ...]]]:
+    """Every row of every table after all messages, and eight days, are decided in batches of a size.
+
+    Args:
+        every: whether every rule is looked at, whatever the index says.
+    """
     store = Store.in_memory()
-    pipeline = Pipeline(store, plan, NOON - 1, Options(batch=batch, virtual=True, respond=answer))
+    tally: Counter[tuple[str, str]] | None = Counter() if every else None
+    pipeline = Pipeline(store, plan, NOON - 1, Options(batch=batch, virtual=True, respond=answer, tally=tally))
     store.accept(messages, messages[-1].received_at)
     for until in (messages[-1].received_at, messages[-1].received_at + 8 * DAY):
         for _ in range(20_000):
