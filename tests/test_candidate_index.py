@@ -16,7 +16,7 @@ from retain.language.access import accesses
 from retain.language.codegen.conditions import compile_condition
 from retain.language.index import Index
 from retain.language.scope import History, Scope
-from retain.model import Message, MessageKind
+from retain.model import Json, Message, MessageKind
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SINGLE = (
@@ -112,3 +112,21 @@ def test_a_rule_that_an_earlier_one_makes_true_is_found_behind_it() -> None:
     )  # fmt: skip
     started = [row[1] for row in decided(plan(text), [message], 1)["runs"]]
     assert sorted(started) == ["a", "b"]
+
+
+@given(rule_texts(), streams())
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+def test_edges_are_the_same_as_of_a_condition_that_no_index_can_find(text: str, messages: list[Message]) -> None:
+    hidden = text.replace("customer.activated", "default(customer.activated, false)")
+    hidden = hidden.replace("customer.stage == 2", "default(customer.stage, 0) == 2")
+    runs = [decided(plan(each), messages, 7)["runs"] for each in (text, hidden)]
+    assert told(runs[0]) == told(runs[1])
+
+
+def told(runs: list[tuple[Json, ...]]) -> list[tuple[Json, ...]]:
+    """Of each run its rule, customer, key, arm, state, instants and end; an edge's identity tells the text too."""
+    return sorted((*row[1:2], *row[3:7], row[9], *row[15:]) for row in map(_printable, runs))
+
+
+def _printable(row: tuple[Json, ...]) -> tuple[str, ...]:
+    return tuple(map(str, row))

@@ -199,7 +199,7 @@ def _start(
     edges: list[Edge] = []
     if facts.plan.watches:
         silent = is_late(facts, event)
-        for watch in touched(facts, event.name, changed, is_fresh):
+        for watch in touched(facts, customer, event.name, changed, is_fresh, moment):
             edge = look(facts, customer, watch, moment, silent=silent, cause=event.cause)
             if edge is not None:
                 edges.append(edge)

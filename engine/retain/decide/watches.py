@@ -32,19 +32,26 @@ class Edge:
         return Candidate.of(self.rule, self.index)
 
 
-def touched(facts: Facts, name: str, changed: frozenset[str], is_new: bool) -> Iterable[Watch]:
-    """The watches that an event of this name and these changed fields can have moved, by rule and trigger."""
+def touched(
+    facts: Facts, customer: CustomerFacts, name: str, changed: frozenset[str], is_fresh: bool, moment: Moment
+) -> Iterable[Watch]:
+    """The watches that an event of this name and these changed fields can have moved, by rule and trigger.
+
+    Those that cannot be true and were not are left out, unless a backfill must note that they were looked at.
+    """
     plan = facts.plan
-    if is_new:
+    if is_fresh:
         return plan.watches
-    if not changed:
-        return plan.watches_by_event.get(name, ())
-    found: dict[tuple[str, str], Watch] = {}
-    for watch in plan.watches_by_event.get(name, ()):
-        found[watch.rule.id, watch.trigger.path] = watch
-    for field in changed:
-        for watch in plan.watches_by_field.get(field.split(".")[0], ()):
-            found[watch.rule.id, watch.trigger.path] = watch
+    groups = [plan.watch_group(name)]
+    groups += [plan.watch_group(field, is_field=True) for field in {name.split(".")[0] for name in changed}]
+    if not any(group.all for group in groups):
+        return ()
+    scope = event_scope(customer, moment)
+    found = {
+        (watch.rule.id, watch.trigger.path): watch
+        for group in groups
+        for watch in (group.all if facts.watch_positions else group.worth_a_look(scope, customer.watches))
+    }
     return [found[key] for key in sorted(found)]
 
 

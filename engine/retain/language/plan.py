@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cached_property
@@ -12,6 +12,7 @@ from retain.language.candidates import Candidate, Candidates
 from retain.language.condition import Needs
 from retain.language.index import Index
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
+from retain.language.scope import Scope
 from retain.language.types import Schema
 from retain.model import Millis, digest
 from retain.registry import Registry
@@ -40,6 +41,30 @@ class Watch:
     def id(self) -> str:
         """The identity of its state, the same as long as the condition means the same."""
         return self.trigger.watch
+
+
+class WatchGroup:
+    """Watches that one event name or one field can move, indexed by what their conditions imply about the customer."""
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self.all = watches
+        self._index = Index([watch.trigger.condition.nodes for watch in watches])
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for place, watch in enumerate(watches):
+            self._places[watch.id].append(place)
+
+    def worth_a_look(self, scope: Scope, states: Iterable[str]) -> list[Watch]:
+        """Those that can be true now, and those of which the customer has a state that may have to go.
+
+        Args:
+            states: identities of the watches of which there is a state.
+        """
+        if not self.all:
+            return []
+        places = {*self._index.rest, *self._index.hits(scope)}
+        for state in states:
+            places.update(self._places.get(state, ()))
+        return [self.all[place] for place in sorted(places)]
 
 
 @dataclass(frozen=True)
@@ -81,7 +106,7 @@ class Plan:
     needs: Needs
     revisions: dict[str, Rule] = field(default_factory=dict)  # by revision hash; pinned ones are added when met
     found: dict[tuple[str, bool], Candidates] = field(default_factory=dict)  # indexes; made when first asked for
-    watched: dict[str, Index] = field(default_factory=dict)
+    watched: dict[tuple[str, bool], WatchGroup] = field(default_factory=dict)
 
     def candidates(self, event: str, *, every: bool = False) -> Candidates:
         """The rules that an event may start, indexed by what their conditions imply.
@@ -94,12 +119,12 @@ class Plan:
             found = self.found[event, every] = Candidates(self.by_event.get(event, ()), every=every)
         return found
 
-    def watch_index(self, event: str) -> Index:
-        """The watches of `watches_by_event`, indexed by what their conditions imply about the customer."""
-        found = self.watched.get(event)
+    def watch_group(self, name: str, *, is_field: bool = False) -> WatchGroup:
+        """The watches that an event of a name, or a change of a field by the first part of its name, can move."""
+        found = self.watched.get((name, is_field))
         if found is None:
-            watches = self.watches_by_event.get(event, ())
-            found = self.watched[event] = Index([watch.trigger.condition.nodes for watch in watches])
+            watches = self.watches_by_field if is_field else self.watches_by_event
+            found = self.watched[name, is_field] = WatchGroup(watches.get(name, ()))
         return found
 
 
