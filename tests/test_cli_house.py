@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cli_help import bare, here, retain, too_wide
+from cli_help import bare, events_file, here, identify, retain, too_wide
 from retain.serve.cli.main import COMMANDS, cli, find_project
 
 GREET = """\
@@ -101,8 +101,35 @@ def test_an_unknown_command_is_refused_with_the_nearest_name() -> None:
     assert (answer.code, answer.err) == (2, "error: no command is called 'chek'\n  help: did you mean check?\n")
 
 
-def test_an_unknown_option_could_not_run() -> None:
-    assert here("check", "--fromat", "json").code == 2
+@pytest.mark.parametrize(
+    ("arguments", "what", "cure"),
+    [
+        (("check", "--fromat", "json"), "no such option '--fromat'", "retain check --help"),
+        (("runs", "show"), "missing argument 'RUN'", "retain runs show --help"),
+        (("runs", "lits"), "no such command 'lits'", "retain runs --help"),
+        (("pause",), "say one of --rule RULE", "retain pause --help"),
+    ],
+)
+def test_wrong_arguments_are_told_as_every_error_is(arguments: tuple[str, ...], what: str, cure: str) -> None:
+    answer = here(*arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"error: {what}")
+    assert answer.err.endswith(f"\n  help: {cure}\n")
+
+
+def test_a_group_lists_its_commands_in_whole_sentences() -> None:
+    groups = [name for name in COMMANDS if isinstance(cli.get_command(click.Context(cli), name), click.Group)]
+    assert groups
+    assert [name for name in groups if "...\n" in here(name, "--help").out.partition("Commands:")[2]] == []
+
+
+@pytest.mark.parametrize("arguments", [("customers", "show", "nobody"), ("runs", "show", "none")])
+def test_a_name_that_names_nothing_is_told_with_a_cure(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    shop = bare(tmp_path / "p", GREET)
+    calls = events_file(tmp_path / "e.jsonl", [identify("1", "2026-01-01T10:00:00Z", 1)])
+    assert here("-C", shop, "import", calls).code == 0
+    answer = here("-C", shop, *arguments)
+    assert (answer.code, "\n  help: " in answer.err) == (2, True)
 
 
 def test_errors_are_told_on_stderr_without_a_traceback(tmp_path: Path) -> None:

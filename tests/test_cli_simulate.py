@@ -214,6 +214,14 @@ def test_bad_rows_are_kept_with_their_reasons_and_the_others_are_stored(shop: Pa
     assert all(row["what"] and row["cure"] and row["row"] for row in rejects)
 
 
+def test_an_import_refuses_what_has_not_come_yet(shop: Path, tmp_path: Path) -> None:
+    file = events_file(tmp_path / "e.jsonl", [track("1", "Order Completed", "2099-01-01T00:00:00Z", 1, order_id="o1")])
+    answer = here("-C", shop, "import", file, "--json")
+    assert (answer.code, answer.json["rejected"], answer.json["stored"]) == (1, {"bad_timestamp": 1}, 0)
+    [row] = [json.loads(line) for line in (tmp_path / "e.jsonl.rejects.jsonl").read_text().splitlines()]
+    assert (row["what"], bool(row["cure"])) == ("2099-01-01T00:00:00Z has not come yet", True)
+
+
 def test_rejects_of_an_earlier_import_do_not_stay(shop: Path, events: Path) -> None:
     stale = events.with_name("events.jsonl.rejects.jsonl")
     stale.write_text("old\n")

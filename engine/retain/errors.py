@@ -141,7 +141,17 @@ class NotFoundError(RetainError):
     """A name names nothing; the cure holds the nearest known name."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str] = ()) -> None:
-        super().__init__(f"no {kind} is called {name!r}", cure=did_you_mean(name, known))
+        super().__init__(
+            f"no {kind} is called {name!r}", cure=did_you_mean(name, known) or _WHERE_NAMES_STAND.get(kind, "")
+        )
+
+
+_WHERE_NAMES_STAND = {
+    "customer": "name one by user id, anonymous id, e-mail address, or a key such as user:17",
+    "run": "its id stands in: retain runs list",
+    "task": "its id stands in: retain tasks list",
+    "quarantined event": "its number stands in: retain events failed list",
+}
 
 
 class DeliveryError(RetainError):

@@ -18,6 +18,7 @@ from functools import lru_cache
 import msgspec
 
 from retain.errors import IngestError
+from retain.instants import format_instant
 from retain.model import Fields, Instant, Json, Message, MessageKind, digest, slug
 from retain.wire.calls import RawCall, Rejection, Request
 from retain.wire.fields import FieldTypes, check_values, read_instant
@@ -63,6 +64,7 @@ class Reading:
         received_at: when the request came; None takes it from each message, as a file of past messages has it.
         strict: refuse events that no schema declares.
         historical: mark the messages as history that starts nothing.
+        latest: where messages say themselves when they came: a later one is refused; None = any time will do.
     """
 
     source: str
@@ -70,6 +72,7 @@ class Reading:
     received_at: Instant | None
     strict: bool = False
     historical: bool = False
+    latest: Instant | None = None
 
 
 @dataclass(slots=True)
@@ -254,6 +257,9 @@ def _times(call: RawCall, reading: Reading, notes: list[Note]) -> tuple[Instant,
         received = before if before is not None else at
         if received is None:
             raise IngestError("bad_timestamp", "no usable timestamp", cure="send timestamp in ISO 8601")
+        if reading.latest is not None and received > reading.latest:
+            what = f"{format_instant(received)} has not come yet"
+            raise IngestError("bad_timestamp", what, cure="correct the date, or its unit")
     else:
         received = reading.received_at
     if at is None:

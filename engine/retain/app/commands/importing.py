@@ -80,6 +80,7 @@ def import_events(
     *,
     mapping: Path | None = None,
     received_at: Instant | None = None,
+    latest: Instant | None = None,
     rejects: Rejects | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Imported:
@@ -88,6 +89,7 @@ def import_events(
     Args:
         send: takes messages as plain JSON; None reads and counts only.
         received_at: when the messages count as received, for those that may start rules; None = they are history.
+        latest: a row of a later time is refused: nothing that is still to come can have happened.
     """
     found = Imported()
 
@@ -100,7 +102,14 @@ def import_events(
         found.notes[one.code] += 1
 
     messages = read_messages(
-        file, schema, mapping=mapping, historical=received_at is None, received_at=received_at, bad=refuse, note=note
+        file,
+        schema,
+        mapping=mapping,
+        historical=received_at is None,
+        received_at=received_at,
+        latest=latest,
+        bad=refuse,
+        note=note,
     )
     for chunk in _chunks(_counted(messages, found)):
         if send is not None:

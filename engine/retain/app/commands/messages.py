@@ -41,6 +41,7 @@ def read_messages(
     mapping: Path | None = None,
     historical: bool = False,
     received_at: Instant | None = None,
+    latest: Instant | None = None,
     bad: Callable[[BadRow], None] | None = None,
     note: Callable[[Note], None] | None = None,
 ) -> Iterator[Message]:
@@ -50,6 +51,7 @@ def read_messages(
         mapping: for CSV: which call each row becomes.
         historical: imported history, which starts nothing.
         received_at: when they count as received; None = when each says it was, else when it occurred.
+        latest: a row of a later time is refused; None = any time will do.
         bad: told of every row that is refused; the others go on.
         note: told of every value that was left out or corrected.
 
@@ -57,7 +59,11 @@ def read_messages(
         RetainError: the file as a whole cannot be read.
     """
     reading = Reading(
-        source=f"import:{path.name}", types=FieldTypes(schema), received_at=received_at, historical=historical
+        source=f"import:{path.name}",
+        types=FieldTypes(schema),
+        received_at=received_at,
+        historical=historical,
+        latest=latest,
     )
     for line, raw in _raw_rows(path, mapping, bad):
         notes: list[Note] = []

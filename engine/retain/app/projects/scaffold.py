@@ -177,7 +177,8 @@ _SCHEMAS = """\
 # Fields and events
 
 Rules may use what is declared. Already declared are the traits of the Segment spec (`email`, `first_name`, `timezone`,
-and more) and its e-commerce events (`product_added`, `order_completed`, and more); see them with `retain docs EVENT`.
+and more) and its e-commerce events (`product_added`, `order_completed`, and more). `retain docs` lists them all, and
+`retain docs order_completed` or `retain docs customer.email` shows one.
 
 - `customer.json` adds fields of customers: `favourite_shop` is an example, in a rule `customer.favourite_shop`.
 - `events/NAME.json` adds an event, or fields to one. For an event `quiz_finished` with a score:
@@ -198,14 +199,16 @@ $rules
 ## Try them
 
     retain check                          finds every mistake, with the line and the cure
+    retain test                           plays the stories in `tests/`: months in a moment
     retain simulate --events FILE         what the rules would have done over past events; nothing is sent
     retain run                            starts the daemon; it takes events on http://127.0.0.1:8787
 
 With the daemon running, send an event as any Segment client library does, and look at what came of it:
 
+    curl http://127.0.0.1:8787/v1/identify -H 'content-type: application/json' \\
+      -d '{"userId": "17", "traits": {"email": "ada@example.com", "consent": {"marketing": true}}}'
     curl http://127.0.0.1:8787/v1/track -H 'content-type: application/json' \\
-      -d '{"userId": "17", "event": "Product Added", "properties": {"cart_id": "k1"},
-           "context": {"traits": {"email": "ada@example.com"}}}'
+      -d '{"userId": "17", "event": "Product Added", "properties": {"cart_id": "k1"}}'
     retain status
     retain customers show 17
     retain explain RULE 17                says why a rule did, or did not, start for this customer

@@ -1,69 +1,22 @@
-"""What can be looked up by name: actions, events, functions, channels, plugins, codes, outcomes, hooks.
+"""What can be looked up by name: words of rule files, actions, events, functions, channels, plugins, codes, outcomes.
 
 Each is described once, as an `Article`; the command line prints it, and the reference pages are made of the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
+from retain.app.reference.articles import Article, Part, flow, schema_text, type_text
+from retain.app.reference.grammar import grammar
 from retain.app.reports.words import WORDS
 from retain.errors import NotFoundError
 from retain.instants import format_duration
 from retain.language.checking.functions import HISTORY, SCALAR, BuiltIn
 from retain.language.codes.table import CODES, Code
 from retain.language.types import Schema, Type
-from retain.model import Json, slug
+from retain.model import slug
 from retain.registry import Action, Channel, EventType, Function, JsonSchema, Registry
-
-Row = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A titled table of an article."""
-
-    title: str
-    header: Row
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Article:
-    """One thing that can be looked up."""
-
-    kind: str  # "action", "event", …
-    name: str
-    summary: str
-    facts: tuple[tuple[str, str], ...] = ()
-    parts: tuple[Part, ...] = ()
-    example: str = ""
-
-    def as_json(self) -> dict[str, Json]:
-        """The same as plain JSON."""
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "summary": self.summary,
-            "facts": dict(self.facts),
-            "parts": [
-                {"title": part.title, "rows": [dict(zip(part.header, row, strict=True)) for row in part.rows]}
-                for part in self.parts
-            ],
-            "example": self.example,
-        }
-
-    def markdown(self, depth: int = 2) -> str:
-        """The same as Markdown."""
-        lines = [f"{'#' * depth} `{self.name}`", "", sentence(self.summary), ""]
-        lines += [f"- {label}: {value}" for label, value in self.facts]
-        lines += [""] if self.facts else []
-        for part in self.parts:
-            lines += [f"{part.title}:", "", *markdown_table(part.header, part.rows), ""]
-        if self.example:
-            lines += ["```yaml", self.example, "```", ""]
-        return "\n".join(lines)
 
 
 def look_up(name: str, registry: Registry, schema: Schema) -> list[Article]:
@@ -77,12 +30,13 @@ def look_up(name: str, registry: Registry, schema: Schema) -> list[Article]:
         articles.setdefault(article.name.casefold(), []).append(article)
     found = articles.get(name.casefold()) or articles.get(slug(name))
     if not found:
-        raise NotFoundError("action, event, function, plugin or code", name, sorted(articles))
+        raise NotFoundError("key, step, action, event, field, function, plugin or code", name, sorted(articles))
     return found
 
 
 def everything(registry: Registry, schema: Schema) -> Iterator[Article]:
     """Every article that there is."""
+    yield from grammar(registry, schema)
     yield from actions(registry)
     yield from events(registry, schema)
     yield from functions(registry)
@@ -165,13 +119,15 @@ def action_article(action: Action) -> Article:
 
 def event_article(name: str, fields: Mapping[str, Type], declared: EventType | None = None) -> Article:
     """A declared event."""
-    rows = tuple((field, _type_text(type_), "no" if type_.nullable else "yes") for field, type_ in fields.items())
+    rows = tuple(
+        (field, type_text(type_), "can be missing" if type_.nullable else "") for field, type_ in fields.items()
+    )
     return Article(
         kind="event",
         name=name,
         summary=declared.summary if declared is not None else "a declared event",
         facts=(("plugin", declared.plugin),) if declared is not None else (),
-        parts=(Part("Fields", ("field", "type", "always there"), rows),) if rows else (),
+        parts=(Part("Fields", ("field", "type", "missing"), rows),) if rows else (),
         example=f"when: {{event: {name}}}",
     )
 
@@ -202,31 +158,6 @@ def plugin_article(registry: Registry, name: str) -> Article:
     )
 
 
-def markdown_table(header: Row, rows: Iterable[Row]) -> list[str]:
-    """Rows as a table in Markdown."""
-    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
-    return lines + [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
-
-
-def sentence(text: str) -> str:
-    """A text that begins with a capital and ends with a full stop."""
-    text = text.strip()
-    return text if not text else f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"
-
-
-def flow(value: Json) -> str:
-    """A plain value as YAML on one line."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(flow(item) for item in value) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    plain = not isinstance(value, str) or (text and not set(text) & set("{}[],:#\"'&*!|>%@`") and text.strip() == text)
-    return text if plain else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 WORDS_IN_DOUBT = {
     "resend": "sent again; the receiver knows the effect by its id",
     "hold": "held, listed, and decided by a person",
@@ -241,36 +172,10 @@ def _shapes(action: Action) -> Sequence[tuple[str, JsonSchema]]:
 def _fields_part(title: str, schema: JsonSchema) -> Part:
     required = schema.get("required", ())
     rows = [
-        (name, _schema_text(shape), "yes" if name in required else "", str(shape.get("description", "")))
+        (name, schema_text(shape), "yes" if name in required else "", str(shape.get("description", "")))
         for name, shape in schema.get("properties", {}).items()
     ]
     return Part(title, ("name", "type", "required", "meaning"), tuple(rows))
-
-
-def _schema_text(shape: JsonSchema) -> str:
-    if "enum" in shape:
-        return " or ".join(str(one) for one in shape["enum"])
-    kind = shape.get("type", "any")
-    kinds = [kind] if isinstance(kind, str) else list(kind)
-    if kinds == ["array"]:
-        return f"list of {_schema_text(shape.get('items', {}))}"
-    return " or ".join(_KINDS.get(one, one) for one in kinds)
-
-
-_KINDS = {"string": "text", "object": "map", "boolean": "true or false", "integer": "whole number"}
-
-
-def _type_text(type_: Type) -> str:
-    return " or ".join(type_.enum) if type_.enum else _TYPES.get(type_.kind, type_.kind)
-
-
-_TYPES = {
-    "bool": "true or false",
-    "int": "whole number",
-    "text_set": "set of texts",
-    "number_set": "set of numbers",
-    "opaque": "any; only present or missing can be asked",
-}
 
 
 def _built_in(one: BuiltIn) -> Article:
@@ -289,7 +194,3 @@ def _function(one: Function) -> Article:
 def _code(code: Code) -> Article:
     facts = (("wrong", code.example), ("right", code.cure))
     return Article(kind="code", name=code.code, summary=f"{code.title}: {code.explanation}", facts=facts)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

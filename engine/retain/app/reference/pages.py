@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Iterable
 
 from retain import hookspecs
-from retain.app.reference.lookup import Article, actions, codes, events, markdown_table, plugin_article, sentence
+from retain.app.reference.articles import Article, markdown_table, sentence
+from retain.app.reference.lookup import actions, codes, events, plugin_article
 from retain.app.reports.words import WORDS
 from retain.config.keys import config_reference
 from retain.language.types import Schema

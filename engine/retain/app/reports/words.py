@@ -62,7 +62,15 @@ WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("edited", "the rule was edited (on_change: exit)"),
     ),
     "reason of a rejected message": (
-        ("no_identity", "it names no user, no anonymous id and no address"),
+        ("no_identity", "it names no user, no anonymous id and no address; an alias names two"),
+        ("no_event_name", "a track call needs an event"),
+        ("no_group_id", "a group call needs the group's id"),
+        ("bad_type", "its type is none of track, identify, page, screen, group and alias"),
+        ("bad_id", "an id is too long, holds control characters, or is what broken senders write, such as undefined"),
+        ("bad_timestamp", "it says no time that can be read; an import needs one in each row"),
+        ("bad_number", "a number is not finite, or beyond what JSON readers agree on (2^53)"),
         ("bad_json", "it is not one JSON object"),
+        ("too_deep", "it is nested too deeply"),
+        ("undeclared_event", "no schema declares its event, and retain.yaml says strict_events"),
     ),
 }

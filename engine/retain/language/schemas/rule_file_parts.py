@@ -159,10 +159,10 @@ CORE_STEPS: JsonSchema = {
     },
     "until": text("For wait: a local time such as tomorrow 09:00, monday 09:00, 2026-12-24 09:00."),
     "clock": text("A calendar, in whose business time a duration is counted."),
-    "wait_for": {"$ref": "#/$defs/awaited"},
+    "wait_for": {"$ref": "#/$defs/awaited", "description": "Waits for an event, or until conditions are true."},
     "up_to": {**DURATION, "description": "For wait_for: how long at most."},
     "since": words(("step", "start"), "For wait_for: events since the step before, or since the start."),
-    "if": {"$ref": "#/$defs/conditions"},
+    "if": {"$ref": "#/$defs/conditions", "description": "The steps of `then` where these are true, else of `else`."},
     "then": _STEPS,
     "else": _STEPS,
     "split": mapped(

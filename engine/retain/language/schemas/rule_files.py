@@ -87,7 +87,7 @@ def _rule() -> JsonSchema:
             "tags": {"type": ["string", "array"], "items": {"type": "string"}, "description": "For people."},
             "status": words(STATUS, "live; shadow decides and records but sends nothing; off."),
             "when": _one_or_more(_trigger(), "The trigger, or a list of triggers, that starts the rule."),
-            "if": {"$ref": "#/$defs/conditions"},
+            "if": _conditions("What must be true for a start; unknown counts as not true."),
             "runs": obj(
                 "How runs are counted, and what a second start does.",
                 {
@@ -97,7 +97,7 @@ def _rule() -> JsonSchema:
                 },
             ),
             "exit_when": _one_or_more(_awaited({}), "What ends a waiting run; looked at again before every effect."),
-            "goal": {"$ref": "#/$defs/goal"},
+            "goal": {"$ref": "#/$defs/goal", "description": "What counts as success of a run."},
             "holdout": {**SHARE, "description": "Share of customers, by hash, who are decided about and sent nothing."},
             "breaker": {**LIMIT, "description": "Above this many starts the rule pauses itself and asks a person."},
             "liveness": {**LIMIT, "description": "Below this many runs `doctor` says that the rule has gone quiet."},
@@ -107,6 +107,10 @@ def _rule() -> JsonSchema:
         },
         required=("when", "then"),
     )
+
+
+def _conditions(description: str) -> JsonSchema:
+    return {"$ref": "#/$defs/conditions", "description": description}
 
 
 def _one_or_more(item: JsonSchema, description: str) -> JsonSchema:
@@ -139,8 +143,8 @@ def _trigger() -> JsonSchema:
         "What starts a rule: one of event, becomes, schedule.",
         {
             "event": {"$ref": "#/$defs/event"},
-            "if": {"$ref": "#/$defs/conditions"},
-            "becomes": {"$ref": "#/$defs/conditions"},
+            "if": _conditions("Which of these events count."),
+            "becomes": _conditions("Starts when these turn true, also when only time has passed."),
             "for": {**DURATION, "description": "How long the conditions must have held."},
             "backfill": {"type": "boolean", "description": "Also start for customers for whom it is true already."},
             "schedule": schedule,
@@ -153,13 +157,13 @@ def _awaited(more: JsonSchema) -> JsonSchema:
         "What a run waits for: an event, or conditions that are true at any look.",
         {
             "event": {"$ref": "#/$defs/event"},
-            "if": {"$ref": "#/$defs/conditions"},
+            "if": _conditions("Which of these events count."),
             "same": {
                 "type": ["string", "array"],
                 "items": {"type": "string"},
                 "description": "Fields that must equal those of the event which started the run.",
             },
-            "becomes": {"$ref": "#/$defs/conditions"},
+            "becomes": _conditions("Conditions that are true at a look."),
             **more,
         },
     )

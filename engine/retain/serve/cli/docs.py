@@ -6,7 +6,8 @@ import click
 from rich.text import Text
 
 from retain.app.projects.schemas import plugins_of, schema_of
-from retain.app.reference.lookup import Article, everything, look_up, sentence
+from retain.app.reference.articles import Article, sentence
+from retain.app.reference.lookup import everything, look_up
 from retain.serve.cli.context import project_dir
 from retain.serve.cli.output import NAME, QUIET, columns, hint, json_option, pairs, print_json, say, show
 
@@ -15,7 +16,8 @@ from retain.serve.cli.output import NAME, QUIET, columns, hint, json_option, pai
 @click.argument("name", required=False)
 @json_option
 def command(name: str | None, as_json: bool) -> None:
-    """Explain NAME: an action, an event, a function, a channel, a plugin, a code such as E102, or a word such as late.
+    """Explain NAME: a word of rule files such as wait, an action, an event, a field such as customer.email, a function,
+    a channel, a plugin, a code such as E102, or a reason such as late.
 
     Without NAME it lists what can be looked up.
     """

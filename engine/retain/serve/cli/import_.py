@@ -33,7 +33,7 @@ def command(file: Path, mapping: Path | None, live: bool, dry_run: bool, by: str
     stored again, so the same file can be imported twice.
     """
     project = load()
-    received_at = now() if live else None
+    started = now()
     rejects = None if dry_run else Rejects(file)
 
     def take(send: Send | None) -> Imported:
@@ -43,7 +43,8 @@ def command(file: Path, mapping: Path | None, live: bool, dry_run: bool, by: str
                 project.schema,
                 send,
                 mapping=mapping,
-                received_at=received_at,
+                received_at=started if live else None,
+                latest=started,
                 rejects=rejects,
                 progress=report,
             )

@@ -33,7 +33,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Begin": {
         "init": Entry("init", "Make a project that is ready to run."),
         "demo": Entry("demo", "See four automations decide over real data."),
-        "docs": Entry("docs", "Explain an action, event, function, plugin or code."),
+        "docs": Entry("docs", "Explain a word: wait, email.send, an event, a code."),
     },
     "Before going live": {
         "check": Entry("check", "Find every mistake in rules, schemas and templates."),
@@ -57,7 +57,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "rules": Entry("rules", "List rules and what came of them."),
         "runs": Entry("runs", "List, show and stop runs."),
         "effects": Entry("effects", "List, retry and drop messages and other effects."),
-        "events": Entry("events", "See events; retry those that could not be decided."),
+        "events": Entry("events", "List events that could not be decided; retry them."),
         "rejects": Entry("rejects", "See messages that were refused at the door."),
         "tasks": Entry("tasks", "List and close to-dos."),
     },
@@ -87,7 +87,7 @@ class Commands(click.Group):
             command = _load_plugin_command(_plugin_commands()[cmd_name])
         else:
             return None
-        _accept_project(command)
+        _prepare(command)
         return command
 
     def resolve_command(
@@ -150,8 +150,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except RetainError as error:
         return _tell(error)
     except click.ClickException as error:
-        error.show()
-        return COULD_NOT_RUN
+        return _tell_usage(error)
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return INTERRUPTED
@@ -172,6 +171,17 @@ def _tell(error: RetainError) -> int:
     return error.exit_code
 
 
+def _tell_usage(error: click.ClickException) -> int:
+    """What click found wrong with the arguments, told as our own errors are; a group alone shows its help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return COULD_NOT_RUN
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    what = error.format_message().rstrip(".")
+    cure = f"{context.command_path} --help" if context else ""
+    return _tell(RetainError(f"{what[:1].lower()}{what[1:]}", cure=cure))
+
+
 def _tell_fault(error: Exception) -> int:
     if os.environ.get("RETAIN_DEBUG"):
         click.echo("".join(traceback.format_exception(error)), err=True)
@@ -179,11 +189,12 @@ def _tell_fault(error: Exception) -> int:
     return _tell(RetainError(f"{type(error).__name__}: {error}", cure=cure))
 
 
-def _accept_project(command: click.Command) -> None:
-    """`-C` may stand before the command or after it."""
+def _prepare(command: click.Command) -> None:
+    """`-C` may stand before a command or after it, and a group's list of commands says each first sentence whole."""
     if isinstance(command, click.Group):
         for inner in command.commands.values():
-            _accept_project(inner)
+            inner.short_help = inner.short_help or " ".join((inner.help or "").split("\n\n")[0].split())
+            _prepare(inner)
     elif all(parameter.name != "project_here" for parameter in command.params):
         command.params.append(
             click.Option(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from retain.app.reference.lookup import markdown_table
+from retain.app.reference.articles import markdown_table
 from retain.serve.cli.main import SECTIONS, cli
 
 _INTRODUCTION = """\

@@ -37,4 +37,4 @@ def list_(source: str | None, limit: int, as_json: bool) -> None:
         body = row.body if len(row.body) <= 160 else f"{row.body[:159]}…"
         table.add_row(show_time(row.at, zone), row.source, row.reason, body)
     show(table)
-    hint(f"retain docs {found[0].reason}", "retain rejects list --json")
+    hint(f"retain docs {found[0].reason.partition(':')[0]}", "retain rejects list --json")
