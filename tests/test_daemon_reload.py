@@ -83,6 +83,44 @@ def test_runs_that_wait_follow_an_edit_as_the_rule_says(tmp_path: Path) -> None:
     }
 
 
+def test_a_reload_says_who_asked_and_which_runs_it_could_not_move(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write(WAITS.replace("ON_CHANGE", "move"))
+    with running(shop) as daemon:
+        daemon.order(1)
+        wait_until(daemon.decided)
+        shop.change("        id: pause\n", "")
+        shop.change("wait: 1h", "wait: 2h")
+        answer = daemon.command("reload")
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: sum(" reloaded " in line for line in daemon.lines()) == 2)
+        shop.change("wait: 2h", "wiat: 2h")
+        assert not daemon.command("reload")["ok"]
+        daemon.stop()
+    with shop.store() as store:
+        (run,) = store.list_runs()
+        audit = [(row.who, row.what, row.details.get("cannot_move")) for row in store.list_audit()]
+    assert (answer["moved"], answer["cannot_move"]) == ({"stayed": 1}, [run.id])
+    assert audit == [
+        ("a test", "reload_refused", None),
+        ("SIGHUP", "reload", [run.id]),
+        ("a test", "reload", [run.id]),
+    ]
+
+
+def test_a_reload_names_the_keys_that_only_a_restart_applies(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write(more="log: {level: info}\n")
+    with running(shop) as daemon:
+        path = shop.folder / "retain.yaml"
+        path.write_text(path.read_text().replace("level: info", "level: debug") + "strict_events: true\nzone: UTC\n")
+        answer = daemon.command("reload")
+        assert (answer["ok"], answer["restart"]) == (True, ["strict_events", "log.level"])
+        assert any("strict_events has changed" in reason for reason in daemon.command("status")["reasons"])
+        path.write_text(path.read_text().replace("level: debug", "level: info").replace("strict_events: true\n", ""))
+        assert daemon.command("reload")["restart"] == []
+
+
 def test_a_broken_rule_is_left_out_at_a_start_and_the_others_run(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop")
     shop.write(GREET + "  bad:\n    when: {event: order_completed}\n    then: [{log.wirte: {message: x}}]\n")

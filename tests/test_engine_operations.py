@@ -18,6 +18,7 @@ from retain.deliver.loading import LoadedPlugins
 from retain.instants import DAY, HOUR
 from retain.language.message_templates import MessageTemplates
 from retain.model import EffectState, Json, MessageKind, RunState
+from retain.pipeline import Pipeline
 from retain.testing.virtual import Answer, VirtualEngine
 
 RESTARTS = """
@@ -109,6 +110,18 @@ def test_a_breaker_counts_anew_once_a_person_has_resumed_the_rule() -> None:
     assert ask(world, BREAKS, "resume", scope="rule", name="r")["released"] == 1
     world.event("u4", "a")
     assert outcomes(world, "r") == {"started": 3, "parked": 1}
+
+
+def test_a_breaker_that_a_person_has_reset_stays_reset_after_a_restart() -> None:
+    world = engine(BREAKS)
+    for customer in ("u1", "u2", "u3"):
+        world.event(customer, "a")
+    world.move_to(NOON + HOUR)
+    ask(world, BREAKS, "resume", scope="rule", name="r")
+    world.pipeline = Pipeline(world.store, world.plan, world.now, world.pipeline.options)
+    world.event("u4", "a")
+    world.event("u5", "a")
+    assert outcomes(world, "r") == {"started": 4, "parked": 1}
 
 
 def test_a_dead_letter_that_is_retried_lets_its_run_go_on() -> None:

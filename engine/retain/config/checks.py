@@ -44,6 +44,28 @@ def check_listen(config: Config) -> list[ConfigError]:
     return [ConfigError(what, where=f"{FILE}: http.listen", cure=cure)]
 
 
+_AT_START = {
+    "store": (),
+    "http": ("listen", "keys", "cors"),
+    "public": ("listen", "url"),
+    "plugins": ("allow",),
+    "strict_events": (),
+    "reload": (),
+    "log": ("format", "level"),
+}
+
+
+def needs_restart(running: Config, now: Config) -> list[str]:
+    """The keys of retain.yaml that differ from what a daemon was started with and that it reads at a start only."""
+    before, after = running.shown(), now.shown()
+    found = []
+    for name, parts in _AT_START.items():
+        if not parts and before[name] != after[name]:
+            found.append(name)
+        found += [f"{name}.{part}" for part in parts if before[name][part] != after[name][part]]
+    return found
+
+
 def _open_secrets(plugin: str, node: Node, schema: JsonSchema, section: Fields) -> list[Problem]:
     """Values that stand in the file although the plugin marks their keys as secret, with `writeOnly`."""
     found = []

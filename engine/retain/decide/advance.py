@@ -112,10 +112,11 @@ def met(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str, Json]
 
 def free_key(facts: Facts, run: Run, customer: CustomerFacts, moment: Moment) -> None:
     """Start the run that was queued behind this one."""
+    rule_id = facts.renamed.get(run.rule, run.rule)
     rivals = [
         other
         for other in customer.live_runs()
-        if other.rule == run.rule
+        if facts.renamed.get(other.rule, other.rule) == rule_id
         and other.key == run.key
         and other.is_live
         and (other.arm == "shadow") == (run.arm == "shadow")

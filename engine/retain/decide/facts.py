@@ -154,6 +154,7 @@ class Facts:
     records: RecordBook = field(default_factory=RecordBook)
     breakers: dict[str, deque[Instant]] = field(default_factory=dict)  # live starts per rule, ascending
     paused: dict[tuple[str, str], str] = field(default_factory=dict)  # (scope, name) -> reason
+    renamed: Mapping[str, str] = field(default_factory=dict)  # ids that rules had -> those that they have
     watch_positions: Mapping[str, int] = field(default_factory=dict)  # backfills that are not done
     suppressed: dict[str, set[str]] = field(default_factory=dict)  # channel -> addresses
     refusing: dict[str, dict[str, Instant]] = field(default_factory=dict)  # channel -> domain -> when it refused us
@@ -193,9 +194,19 @@ class Facts:
             raise NeedsError(f"revision {run.revision} of rule {run.rule} was not loaded", where=f"run {run.id}")
         return rule
 
+    def rule_today(self, rule_id: str) -> Rule | None:
+        """The rule as it is now, under whatever id; None where it is gone."""
+        return self.plan.rules.get(self.renamed.get(rule_id, rule_id))
+
     def pause_reason(self, rule_id: str) -> str:
-        """Why a rule is paused; "" where it is not."""
-        return self.paused.get(("all", ""), "") or self.paused.get(("rule", rule_id), "")
+        """Why a rule is paused, by this id or the one before it was renamed; "" where it is not."""
+        if not self.paused:
+            return ""
+        rule = self.rule_today(rule_id)
+        names = {rule_id, rule.id, rule.was} if rule is not None else {rule_id}
+        return self.paused.get(("all", ""), "") or next(
+            (self.paused["rule", name] for name in sorted(names) if ("rule", name) in self.paused), ""
+        )
 
     def pause(self, scope: str, name: str, reason: str) -> None:
         """Let the rest of the batch know that something is paused."""
@@ -241,11 +252,11 @@ class Facts:
 
     def count_start(self, rule_id: str, at: Instant) -> None:
         """Note a live start, for the rule's breaker."""
-        rule = self.plan.rules.get(rule_id)
+        rule = self.rule_today(rule_id)
         count, per = self.breaker_of(rule) if rule is not None else (0, 0)
-        if not count:
+        if rule is None or not count:
             return
-        starts = self.breakers.setdefault(rule_id, deque())
+        starts = self.breakers.setdefault(rule.id, deque())
         starts.append(at)
         while starts[0] < at - per:
             starts.popleft()

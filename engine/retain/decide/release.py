@@ -53,7 +53,7 @@ def pause_of(facts: Facts, effect: Effect) -> str:
     reason = facts.pause_reason(effect.rule)
     if not reason and effect.channel:
         reason = facts.paused.get(("channel", effect.channel), "")
-    current = facts.plan.rules.get(effect.rule)
+    current = facts.rule_today(effect.rule)
     if not reason and current is not None and current.status == "off":
         return "the rule is off"
     return reason

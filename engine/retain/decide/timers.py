@@ -17,7 +17,7 @@ from retain.model import Effect, EffectState, Instant, Run, RunState
 def decide_wake(facts: Facts, run: Run, moment: Moment) -> None:
     """A run's instant has come. While its rule is paused or off the timer holds, and is found again later."""
     customer = facts.customer(run.customer)
-    current = facts.plan.rules.get(run.rule)
+    current = facts.rule_today(run.rule)
     is_off = current is not None and current.status == "off"
     if facts.pause_reason(run.rule) or is_off:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from retain.decide.facts import HELD_UNTIL, Facts, Moment
 from retain.decide.moving import Moved, move_run
@@ -14,21 +15,38 @@ from retain.pipeline.outbox import Decides, facts_for_effects
 _CHUNK = 500
 
 
-def migrate(pipeline: Decides, now: Instant) -> Counter[tuple[str, Moved]]:
+@dataclass(slots=True)
+class Migration:
+    """How many runs were moved, ended or stayed on their old text, and which could not be moved."""
+
+    counts: Counter[Moved] = field(default_factory=Counter)
+    stayed: list[tuple[str, str]] = field(default_factory=list)  # (rule, run id)
+
+    def note(self, run: Run, what: Moved) -> None:
+        """Count one run."""
+        self.counts[what] += 1
+        if what == "stayed":
+            self.stayed.append((run.rule, run.id))
+
+
+def migrate(pipeline: Decides, now: Instant) -> Migration:
     """Let every rule that says `on_change: move` or `exit` have its runs that are pinned to an older text.
 
-    Returns:
-        How many runs of each rule were moved, ended, or stayed because their step cannot be found.
+    Those of a renamed rule come along from its old id.
     """
-    counts: Counter[tuple[str, Moved]] = Counter()
+    found = Migration()
 
     def move(facts: Facts, run: Run) -> None:
-        counts[run.rule, move_run(facts, run, facts.customer(run.customer), Moment.of_timer(now))] += 1
+        rule = facts.rule_today(run.rule)
+        assert rule is not None, "runs are asked for by the rules there are"
+        found.note(run, move_run(facts, run, rule, facts.customer(run.customer), Moment.of_timer(now)))
 
     for rule in pipeline.plan.rules.values():
         if rule.on_change != "finish":
-            with_runs(pipeline, pipeline.store.runs_on_other_text(rule.id, rule.revision), now, move)
-    return counts
+            names = [rule.id, rule.was] if rule.was else [rule.id]
+            runs = [run for name in names for run in pipeline.store.runs_on_other_text(name, rule.revision)]
+            with_runs(pipeline, runs, now, move)
+    return found
 
 
 def with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], None]) -> None:

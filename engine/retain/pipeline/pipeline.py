@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from retain.decide.events import decide_event
@@ -44,7 +44,6 @@ class Pipeline:
         self._refusing: dict[str, dict[str, Instant]] = {}
         self._now = now
         self._reached = now  # on a virtual clock nothing is decided at an earlier instant any more
-        self._counted_from: dict[str, Instant] = {}  # rules whose breaker a person has reset
         self.use(plan, now)
 
     def use(self, plan: Plan, now: Instant) -> None:
@@ -53,6 +52,7 @@ class Pipeline:
         self.store.save_revisions([(rule.revision, rule.id, encode(rule.source)) for rule in rules], now)
         numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
         sweeps = Sweeps(self.store, plan, self.options, now)
+        self._renamed = {rule.was: rule.id for rule in rules if rule.was}
         self.plan, self._packed, self.sweeps = plan, PackedOutcomes(numbers), sweeps
         self.refresh()
 
@@ -66,9 +66,9 @@ class Pipeline:
             (row.scope, row.name): row.reason or "paused" for row in self.store.pauses() if row.paused
         }
 
-    def reset_breakers(self, rules: Iterable[str], now: Instant) -> None:
+    def reset_breakers(self, rules: Collection[str], now: Instant) -> None:
         """Let the breakers of these rules count anew, because a person has resumed them."""
-        self._counted_from.update(dict.fromkeys(rules, now))
+        self.store.reset_breakers(rules, now)
         self.refresh()
 
     def step(self, until: Instant) -> StepReport:
@@ -111,7 +111,8 @@ class Pipeline:
         if ("all", "") in self._paused:
             return None
         held = {name for scope, name in self._paused if scope == "rule"}
-        return frozenset(held | {rule.id for rule in self.plan.rules.values() if rule.status == "off"})
+        held |= {rule.id for rule in self.plan.rules.values() if rule.status == "off" or rule.was in held}
+        return frozenset(held | {was for was, name in self._renamed.items() if name in held})
 
     def _try(self, agenda: Agenda, until: Instant, *, alone: bool) -> StepReport:
         """Decide an agenda; one that raises is decided again item by item, and what raises alone is put aside."""
@@ -195,6 +196,7 @@ class Pipeline:
             records=self._records,
             breakers=self._breakers,
             paused=dict(self._paused),
+            renamed=self._renamed,
             refusing=self._refusing,
             watch_positions=self.sweeps.positions,
             respond=self.options.respond,
@@ -210,11 +212,15 @@ class Pipeline:
         load_shared_records(self.store, facts)
         self._records = facts.records
         self._breakers = {}
+        resets = self.store.breaker_resets()
         for rule in self.plan.rules.values():
             count, per = facts.breaker_of(rule)
             if count:
-                since = max(self._now - per, self._counted_from.get(rule.id, 0))
-                self._breakers[rule.id] = deque(self.store.starts_since(rule.id, since))
+                names = [rule.id, rule.was] if rule.was else [rule.id]
+                since = max(self._now - per, *(resets.get(name, 0) for name in names))
+                self._breakers[rule.id] = deque(
+                    sorted(at for name in names for at in self.store.starts_since(name, since))
+                )
 
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None:
         """Write a working set in one transaction and keep what later batches read from memory."""

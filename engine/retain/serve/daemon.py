@@ -154,8 +154,15 @@ class _Daemon:
         return handle
 
     async def _reload_command(self, *, by: str) -> Json:
-        found = await self._engine.reload()
-        return {"ok": found.ok, "rules": found.rules, "problems": list(found.problems), "moved": found.moved}
+        found = await self._engine.reload(by)
+        return {
+            "ok": found.ok,
+            "rules": found.rules,
+            "problems": list(found.problems),
+            "moved": found.moved,
+            "cannot_move": list(found.cannot_move),
+            "restart": list(found.restart),
+        }
 
     async def _status_command(self, *, by: str) -> Json:
         return {"pid": os.getpid(), "version": __version__, **self._engine.status()}
@@ -166,11 +173,11 @@ class _Daemon:
             self._begin(self._reload())
 
     async def _reload(self) -> None:
-        await self._engine.reload()
+        await self._engine.reload("SIGHUP")
 
     async def _watch(self) -> None:
         async for _ in changes_of(self._project.dir):
-            await self._engine.reload()
+            await self._engine.reload("changed files")
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

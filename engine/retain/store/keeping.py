@@ -16,6 +16,7 @@ _INSERT_REVISION = (  # asked first, because a conflict would use up a number on
     "INSERT INTO rule_revisions (revision, rule, source, at, language) SELECT ?, ?, ?, ?, ?"
     " WHERE NOT EXISTS (SELECT 1 FROM rule_revisions WHERE revision = ? AND rule = ?) ON CONFLICT DO NOTHING"
 )
+_BREAKER = "breaker:"  # before the rule's id, among the counters
 
 
 class KeepingMethods:
@@ -100,6 +101,18 @@ class KeepingMethods:
         sql = 'SELECT scope, name, reason, "by", at FROM pauses ORDER BY scope, name'
         with self._db.read() as session:
             return [PauseRow(row[0], row[1], True, *row[2:]) for row in session.rows(sql)]
+
+    def reset_breakers(self, rules: Collection[str], now: Instant) -> None:
+        """Keep when a person let the breakers of these rules count anew."""
+        sql = "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        with self._db.write() as session:
+            session.change_many(sql, [(_BREAKER + rule, now) for rule in sorted(rules)])
+
+    def breaker_resets(self) -> dict[str, Instant]:
+        """When a person last let each rule's breaker count anew."""
+        with self._db.read() as session:
+            rows = session.rows("SELECT name, value FROM counters WHERE name LIKE ?", (_BREAKER + "%",))
+        return {name.removeprefix(_BREAKER): at for name, at in rows}
 
     def add_consents(self, rows: Sequence[ConsentRow]) -> None:
         """Keep answers from elsewhere, in one transaction."""

@@ -24,6 +24,7 @@ from retain.app.live.watchdog import Watchdog
 from retain.app.live.writer import Writer
 from retain.app.projects.project import Project, open_project
 from retain.clock import Clock, SystemClock
+from retain.config.checks import needs_restart
 from retain.deliver.dispatch import Dispatcher
 from retain.deliver.threads import DaemonExecutor, Worker
 from retain.errors import RetainError
@@ -54,6 +55,8 @@ class Reload:
     rules: int
     problems: tuple[str, ...] = ()
     moved: Mapping[str, int] | None = None  # waiting runs that were moved, ended, or stayed on their old text
+    cannot_move: tuple[str, ...] = ()  # the runs that stayed
+    restart: tuple[str, ...] = ()  # changed keys of retain.yaml that only a restart applies
 
 
 class Engine:
@@ -69,6 +72,7 @@ class Engine:
         self, project: Project, *, notes: Sequence[str] = (), clock: Clock | None = None, concurrency: int = 64
     ) -> None:
         self.project = project
+        self._started_with = project.config
         self.stats = Counters()
         self.notes = list(notes)
         self.types = FieldTypes(project.schema)
@@ -125,7 +129,9 @@ class Engine:
         now = self._clock.now()
         pipeline = self._desk.pipeline
         in_doubt = pipeline.recover(now)
-        migrate(pipeline, now)
+        stayed = migrate(pipeline, now).stayed
+        if stayed:
+            log.warning("cannot_move", runs=len(stayed), first=[run for _, run in stayed[:_SHOWN]])
         wake_held(pipeline, now)
         return in_doubt
 
@@ -150,44 +156,56 @@ class Engine:
         """Carry out a command of `retain.app.commands.table` between two steps."""
         return await self._in_writer(lambda: run_command(self._desk, name, by, args))
 
-    async def reload(self) -> Reload:
-        """Read the project anew. With any error in it nothing changes, and the answer says why."""
+    async def reload(self, by: str) -> Reload:
+        """Read the project anew. With any error in it nothing changes, and the answer says why.
+
+        Args:
+            by: who or what asks, for the audit trail.
+        """
         async with self._reloading:
             try:
                 project = await asyncio.to_thread(open_project, self.project.dir, plugins=self.project.plugins)
                 if project.errors:
-                    return self._refuse([problem.render() for problem in project.errors])
+                    return await self._refuse([problem.render() for problem in project.errors], by)
                 requests, plan = Requests(project), project.plan()
-                moved = await self._in_writer(lambda: self._use(project, plan))
+                restart = tuple(needs_restart(self._started_with, project.config))
+                found = await self._in_writer(lambda: self._use(project, plan, restart, by))
             except RetainError as error:
-                return self._refuse([error.render()])
+                return await self._refuse([error.render()], by)
             self._requests.take_over(requests)
             self.page_configs.update(requests.configs)
-            self.project, self.types, self.notes = project, FieldTypes(project.schema), []
+            self.project, self.types = project, FieldTypes(project.schema)
+            self.notes = [f"retain.yaml: {key} has changed, which takes a restart of the daemon" for key in restart]
             keep_as_good(project)
-            found = Reload(at=self._clock.now(), ok=True, rules=len(project.ruleset.rules), moved=moved)
             self.last_reload = found
-            log.info("reloaded", rules=found.rules, runs=moved)
+            log.info("reloaded", rules=found.rules, runs=found.moved)
+            for note in self.notes:
+                log.warning("degraded", reason=note)
             return found
 
-    def _use(self, project: Project, plan: Plan) -> dict[str, int]:
+    def _use(self, project: Project, plan: Plan, restart: tuple[str, ...], by: str) -> Reload:
         now = self._clock.now()
         pipeline = self._desk.pipeline
         pipeline.use(plan, now)
         pipeline.options = replace(pipeline.options, only_to=options_of(project.config.only_to).only_to)
         self._desk.project = project
         wake_held(pipeline, now)
-        counts: dict[str, int] = {}
-        for (_, what), count in migrate(pipeline, now).items():
-            counts[what] = counts.get(what, 0) + count
-        return counts
+        found = migrate(pipeline, now)
+        stayed = tuple(run for _, run in found.stayed)
+        moved = {str(what): count for what, count in found.counts.items()}
+        self._desk.audit(by, "reload", rules=len(plan.rules), moved=moved, cannot_move=stayed, restart=restart)
+        return Reload(at=now, ok=True, rules=len(plan.rules), moved=moved, cannot_move=stayed, restart=restart)
 
-    def _refuse(self, problems: list[str]) -> Reload:
+    async def _refuse(self, problems: list[str], by: str) -> Reload:
         found = Reload(
             at=self._clock.now(), ok=False, rules=len(self.project.ruleset.rules), problems=tuple(problems[:_SHOWN])
         )
         self.last_reload = found
         log.error("reload_refused", problems=len(problems), first=problems[0], kept="the rules that were running")
+        try:
+            await self._in_writer(lambda: self._desk.audit(by, "reload_refused", problems=found.problems))
+        except RetainError as error:
+            log.warning("not_in_the_audit", what="reload_refused", reason=error.what)
         return found
 
     async def stop(self, timeout_s: float) -> int:

@@ -6,8 +6,9 @@ import click
 
 from retain.serve.admin import SOCKET_NAME, AdminClient
 from retain.serve.cli.context import leave, project_dir
-from retain.serve.cli.output import BAD, GOOD, counted, hint, json_option, print_json, say
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, counted, hint, json_option, print_json, say
 
+_SHOWN = 10
 _TIMEOUT_S = 300.0  # a reload moves every run that waits
 
 
@@ -25,7 +26,13 @@ def command(as_json: bool) -> None:
     elif answer["ok"]:
         moved = [f"{counted(count, 'waiting run')} {what}" for what, count in sorted((answer["moved"] or {}).items())]
         say(("reloaded  ", GOOD), "; ".join([counted(answer["rules"], "rule"), *moved]))
-        hint("retain status")
+        for key in answer["restart"]:
+            say(("restart  ", CAREFUL), f"{key} in retain.yaml has changed, and is read at a start of the daemon only")
+        stayed = answer["cannot_move"]
+        if stayed:
+            more = f" and {counted(len(stayed) - _SHOWN, 'more', 'more')}" if len(stayed) > _SHOWN else ""
+            say(("old text  ", CAREFUL), f"their step is not in the new rule: {', '.join(stayed[:_SHOWN])}{more}")
+        hint(f"retain runs show {stayed[0]}" if stayed else "retain status")
     else:
         say(("refused  ", BAD), "the rules of before stay in force")
         for problem in answer["problems"]:
