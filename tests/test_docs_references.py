@@ -17,7 +17,7 @@ from retain.language.load import steps as load_steps
 from retain.language.load import triggers as load_triggers
 from retain.language.schemas.rule_files import rules_json_schema
 from retain.model import EffectState, Outcome
-from retain.testing import rule_tests, story
+from retain.testing import names
 
 RULES = "docs/reference/rules.md"
 
@@ -79,7 +79,7 @@ def test_every_outcome_of_a_start_and_every_state_of_an_effect_is_explained() ->
 
 def test_every_key_of_a_rule_test_is_explained() -> None:
     page = "docs/reference/rule-tests.md"
-    assert unexplained({*rule_tests.KEYS, *story._KEYS} - {"steps"}, page) == []
+    assert unexplained({*names.SETTING, *names.STEP} - {"steps"}, page) == []
 
 
 def test_every_hook_is_explained_to_those_who_write_plugins() -> None:

@@ -55,7 +55,6 @@ class Store(
         self._sources = Sources(db)
         self._identities = IdentityCache()
         self._fresh = FreshEvents()
-        self._in_memory = False
 
     @classmethod
     def open(
@@ -108,7 +107,7 @@ class Store(
     @classmethod
     def in_memory(cls) -> Store:
         """A store that ends with the process; the same code over one connection."""
-        return cls._volatile(cls._prepared(Database(SqliteDialect(None))))
+        return cls._prepared(Database(SqliteDialect(None)))
 
     def emptied(self) -> Store:
         """A new store in memory in the place of this one, which must not be used any more; cheaper than making one.
@@ -124,12 +123,7 @@ class Store(
                 if table is not schema_version:
                     session.change(f"DELETE FROM {table.name}")
             session.change_many(_COUNTERS, _ZEROES)
-        return Store._volatile(Store(self._db))
-
-    @staticmethod
-    def _volatile(store: Store) -> Store:
-        store._in_memory = True
-        return store
+        return Store(self._db)
 
     @classmethod
     def _open_reading(cls, path: Path) -> Store:

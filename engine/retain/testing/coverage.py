@@ -1,10 +1,66 @@
-"""What a rule's tests can reach: its steps, branches, exits, goal, error paths and refusals."""
+"""What a rule's tests can reach, and what of it they have: steps, branches, exits, goal, error paths and refusals."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from retain.decide.steps import step_index
-from retain.language.rules import ActionStep, BecomesTrigger, IfStep, Rule, SplitStep, WaitForStep
+from retain.language.rules import ActionStep, BecomesTrigger, IfStep, Rule, RuleSet, SplitStep, WaitForStep
+from retain.model import Json
 from retain.registry import Registry
+from retain.testing.rule_tests import TestReport
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCoverage:
+    """How many places and refusals of a rule there are, and which of them no test has reached."""
+
+    places: int
+    missing: tuple[str, ...]
+
+    @property
+    def reached(self) -> int:
+        """How many a test has reached."""
+        return self.places - len(self.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The coverage of each rule."""
+
+    rules: Mapping[str, RuleCoverage]
+
+    @property
+    def percent(self) -> int:
+        """The share of all places that a test has reached, rounded down; 100 where there are none."""
+        places = sum(rule.places for rule in self.rules.values())
+        return 100 if not places else 100 * sum(rule.reached for rule in self.rules.values()) // places
+
+    @property
+    def gaps(self) -> dict[str, list[str]]:
+        """What no test has reached, by rule; rules without gaps are left out."""
+        return {name: list(rule.missing) for name, rule in self.rules.items() if rule.missing}
+
+    def as_json(self) -> dict[str, Json]:
+        """The coverage for machines."""
+        rules = {
+            name: {"places": rule.places, "reached": rule.reached, "missing": list(rule.missing)}
+            for name, rule in self.rules.items()
+        }
+        return {"percent": self.percent, "rules": rules}
+
+
+def coverage(ruleset: RuleSet, registry: Registry, report: TestReport) -> Coverage:
+    """What tests have reached of each rule."""
+    found = {}
+    for rule in ruleset.rules.values():
+        wanted, refusals = places_of(rule, registry), refusals_of(rule)
+        reached = {place for name, place in report.visits if name == rule.id}
+        refused = {outcome for name, outcome in report.outcomes if name == rule.id}
+        missing = [*sorted(wanted - reached), *sorted(f"refused: {name}" for name in refusals - refused)]
+        found[rule.id] = RuleCoverage(len(wanted) + len(refusals), tuple(missing))
+    return Coverage(dict(sorted(found.items())))
 
 
 def places_of(rule: Rule, registry: Registry) -> set[str]:

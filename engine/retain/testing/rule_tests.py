@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from retain.errors import did_you_mean
@@ -13,15 +13,24 @@ from retain.language.time.wallclock import parse_span
 from retain.language.types import Schema
 from retain.model import Instant, Json
 from retain.registry import Registry
-from retain.testing.coverage import places_of, refusals_of
-from retain.testing.story import Story
+from retain.store.store import Store
+from retain.testing.names import SETTING as KEYS
+from retain.testing.names import Names, Wrong, unknown
+from retain.testing.story import Failure, Story
 
-KEYS = ("rule", "status", "start", "customer", "customers", "consent", "policy", "results", "steps")
+__all__ = ["KEYS", "TestReport", "TestResult", "run_rule_test", "run_rule_tests"]
+START = "2026-01-05T09:00:00Z"  # where a test's clock begins that does not say so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestResult:
-    """What came of one test; no failures means it passed."""
+    """What came of one test; no failures means it passed.
+
+    Args:
+        failures: what did not hold, one text each.
+        file: where the test stands; `line` is that of the first step that failed, else of the test.
+        timeline: what happened, with what did not hold at its place; only of a test that failed.
+    """
 
     __test__ = False  # for pytest: no test class
 
@@ -29,6 +38,9 @@ class TestResult:
     failures: tuple[str, ...] = ()
     visits: frozenset[tuple[str, str]] = frozenset()
     outcomes: frozenset[tuple[str, str]] = frozenset()
+    file: str = ""
+    line: int = 0
+    timeline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +69,20 @@ class TestReport:
 
 @dataclass(slots=True)
 class _Setting:
-    """What the tests of a project share; plans by the rules and policies that a test asks for."""
+    """What the tests of a project share: one store in memory, and plans by the rules and policies that a test asks for.
+
+    Plans and names are kept, because most tests ask for the same few.
+    """
 
     ruleset: RuleSet
     schema: Schema
     registry: Registry
     defaults: Defaults
-    plans: dict[str, Plan] = field(default_factory=dict)
+    store: Store
+    plans: dict[str, tuple[Plan, Names]] = field(default_factory=dict)
 
-    def plan(self, rules: Sequence[str], policies: Mapping[str, Json], status: Status | None) -> Plan:
-        """The plan of only these rules, with policies and status changed for the test."""
+    def plan(self, rules: Sequence[str], policies: Mapping[str, Json], status: Status | None) -> tuple[Plan, Names]:
+        """The plan of only these rules, with policies and status changed for the test, and what it lets tests name."""
         name = f"{sorted(rules)} {policies} {status}"
         if name not in self.plans:
             kept = {rule: self.ruleset.rules[rule] for rule in rules} if rules else dict(self.ruleset.rules)
@@ -77,7 +93,8 @@ class _Setting:
                 for channel, policy in self.ruleset.policies.items()
             }
             ruleset = replace(self.ruleset, rules=kept, policies=changed)
-            self.plans[name] = make_plan(ruleset, self.schema, self.registry, self.defaults)
+            plan = make_plan(ruleset, self.schema, self.registry, self.defaults)
+            self.plans[name] = plan, Names(plan)
         return self.plans[name]
 
 
@@ -88,52 +105,66 @@ def run_rule_tests(
     *,
     defaults: Defaults | None = None,
     only: str = "",
+    files: Callable[[str], bool] | None = None,
     batch: int = 50,
 ) -> TestReport:
     """Run the tests of a rule set, each through the real pipeline and a store in memory.
 
     Args:
         only: run those whose name contains this.
+        files: run those of files for which this is true.
         batch: the pipeline's batch size; no result depends on it.
     """
-    setting = _Setting(ruleset, schema, registry, defaults or Defaults())
-    results = [
-        run_rule_test(name, entry["test"], setting, batch) for name, entry in ruleset.tests.items() if only in name
-    ]
+    setting = _Setting(ruleset, schema, registry, defaults or Defaults(), Store.in_memory())
+    try:
+        results = [
+            run_rule_test(name, entry, setting, batch)
+            for name, entry in ruleset.tests.items()
+            if only in name and (files is None or files(entry["place"]["file"]))
+        ]
+    finally:
+        setting.store.close()
     return TestReport(results=tuple(results))
 
 
-def run_rule_test(name: str, test: Mapping[str, Json], setting: _Setting, batch: int) -> TestResult:
+def run_named_test(
+    name: str, test: Mapping[str, Json], ruleset: RuleSet, schema: Schema, registry: Registry, defaults: Defaults
+) -> TestReport:
+    """Run one test that stands in no file."""
+    entry = {"place": {"file": "", "line": 0, "column": 0}, "test": test}
+    return run_rule_tests(replace(ruleset, tests={name: entry}), schema, registry, defaults=defaults)
+
+
+def run_rule_test(name: str, entry: Mapping[str, Json], setting: _Setting, batch: int) -> TestResult:
     """One test; a name in it that means nothing is a failure like any other."""
-    wrong = _unknown_names(test, setting)
+    test, place = entry["test"], entry["place"]
+    lines: Sequence[int] = entry.get("lines", ())
+
+    def failed(failures: Sequence[Failure]) -> TestResult:
+        step = failures[0].step
+        line = lines[step] if 0 <= step < len(lines) else place["line"]
+        return TestResult(name=name, failures=tuple(one.what for one in failures), file=place["file"], line=line)
+
+    wrong = list(_unknown_rules(test, setting))
     if wrong:
-        return TestResult(name=name, failures=tuple(wrong))
+        return failed(wrong)
     start = _start_of(test)
     if start is None:
-        return TestResult(name=name, failures=(f"start: {test.get('start')!r} is no instant",))
-    policies = test.get("policy") or {}
-    plan = setting.plan(_rules_of(test), policies, test.get("status"))
-    story = Story(plan, start, batch, test)
+        return failed([Failure(f"start: {test.get('start')!r} is no instant")])
+    try:
+        plan, names = setting.plan(_rules_of(test), test.get("policy") or {}, test.get("status"))
+        wrong = [Failure(_placed(test, one), one.step) for one in names.wrong(test)]
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        return failed([Failure(f"the test has not the form of one: {error}")])
+    if wrong:
+        return failed(wrong)
+    setting.store = setting.store.emptied()
+    story = Story(plan, start, batch, test, setting.store)
     story.run()
-    return TestResult(
-        name=name,
-        failures=tuple(story.failures),
-        visits=frozenset(story.engine.visits),
-        outcomes=frozenset(story.engine.tally),
-    )
-
-
-def coverage(ruleset: RuleSet, registry: Registry, report: TestReport) -> dict[str, list[str]]:
-    """What no test has reached, by rule: steps, branches, exits, goals, error paths and refusals."""
-    missing: dict[str, list[str]] = {}
-    for rule in ruleset.rules.values():
-        wanted = places_of(rule, registry)
-        reached = {place for name, place in report.visits if name == rule.id}
-        refused = {outcome for name, outcome in report.outcomes if name == rule.id}
-        gaps = sorted(wanted - reached) + sorted(f"refused: {name}" for name in refusals_of(rule) - refused)
-        if gaps:
-            missing[rule.id] = gaps
-    return missing
+    visits, outcomes = frozenset(story.engine.visits), frozenset(story.engine.tally)
+    if not story.failures:
+        return TestResult(name=name, visits=visits, outcomes=outcomes, file=place["file"], line=place["line"])
+    return replace(failed(story.failures), visits=visits, outcomes=outcomes, timeline=tuple(story.lines()))
 
 
 def _rules_of(test: Mapping[str, Json]) -> list[str]:
@@ -143,22 +174,23 @@ def _rules_of(test: Mapping[str, Json]) -> list[str]:
     return [named] if isinstance(named, str) else list(named)
 
 
-def _unknown_names(test: Mapping[str, Json], setting: _Setting) -> list[str]:
-    found = [f"unknown key {key}; {did_you_mean(key, KEYS)}" for key in test if key not in KEYS]
-    rules = setting.ruleset.rules
-    found += [f"unknown rule {rule}; {did_you_mean(rule, rules)}" for rule in _rules_of(test) if rule not in rules]
-    actions = setting.registry.actions
-    for action in test.get("results") or {}:
-        if action not in actions:
-            found.append(f"unknown action {action} in results; {did_you_mean(action, actions)}")
-    for channel in test.get("policy") or {}:
-        if channel not in setting.ruleset.policies:
-            found.append(f"unknown channel {channel} in policy; {did_you_mean(channel, setting.ruleset.policies)}")
-    return found
+def _unknown_rules(test: Mapping[str, Json], setting: _Setting) -> list[Failure]:
+    rules, policies = setting.ruleset.rules, setting.ruleset.policies
+    found = [f"unknown rule {rule}; {did_you_mean(rule, rules)}" for rule in _rules_of(test) if rule not in rules]
+    found += unknown("channel in policy", test.get("policy") or {}, policies)
+    return [Failure(what) for what in found]
+
+
+def _placed(test: Mapping[str, Json], wrong: Wrong) -> str:
+    if wrong.step < 0:
+        return wrong.what
+    step = test["steps"][wrong.step]
+    when = step.get("at", step.get("down")) if isinstance(step, Mapping) else None
+    return f"at {when}: {wrong.what}" if when is not None else f"step {wrong.step + 1}: {wrong.what}"
 
 
 def _start_of(test: Mapping[str, Json]) -> Instant | None:
-    return parse_instant(str(test.get("start", "2026-01-05T09:00:00Z")))
+    return parse_instant(str(test.get("start", START)))
 
 
 def _override(policy: Policy, changes: Mapping[str, Json]) -> Policy:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from retain.decide.facts import Performed
+from retain.decide.facts import Moment, Performed
+from retain.decide.scopes import event_scope
 from retain.instants import SECOND
+from retain.language.condition import Needs
 from retain.language.plan import Plan
 from retain.model import DecisionRow, Effect, EffectState, Fields, Instant, Json, Message, MessageKind, slug
 from retain.pipeline import Options, Pipeline
+from retain.pipeline.load import load_customers
 from retain.pipeline.operating import migrate
 from retain.registry import Action, EffectResult
 from retain.store.store import Store
@@ -140,6 +143,17 @@ class VirtualEngine:
         """A customer's fields as they are now."""
         row = self.store.find_customer(customer)
         return {} if row is None else row.fields
+
+    def is_in(self, customer: str, segment: str) -> bool:
+        """Whether a customer is a member of a segment now, what has just happened included."""
+        row = self.store.find_customer(customer)
+        if row is None:
+            return False
+        condition = self.plan.ruleset.segments[segment].condition
+        facts = self.pipeline.facts()
+        facts.plan = replace(self.plan, needs=Needs.union(self.plan.needs, condition.needs))
+        load_customers(self.store, facts, {row.id}, self.now)
+        return condition.is_true(event_scope(facts.customer(row.id), Moment(self.now, self.now + 1)))
 
     def decisions(self, rule: str | None = None) -> list[DecisionRow]:
         """The full rows of the decision log, oldest first."""

@@ -10,10 +10,11 @@ import msgspec
 
 from retain.decide.facts import OUTCOMES
 from retain.decide.starts import SUMMARY_ONLY
-from retain.store.rows import RuleStats
+from retain.model import Outcome
+from retain.store.rows import RuleStats, Summary
 from retain.store.store import Store
 
-__all__ = ["RuleStats", "rule_stats"]
+__all__ = ["RuleStats", "outcomes_of", "rule_stats"]
 _unpack = msgspec.msgpack.Decoder(list[tuple[int, int, int]]).decode
 _CHUNK = 20_000
 
@@ -32,14 +33,19 @@ def rule_stats(store: Store, rules: Collection[str]) -> dict[str, RuleStats]:
     return found
 
 
+def outcomes_of(summary: Summary) -> list[tuple[int, Outcome, int]]:
+    """(number of the rule's text, outcome, clause) of every rule that was looked at."""
+    return [(number, OUTCOMES[outcome], clause) for number, outcome, clause in _unpack(summary.packed)]
+
+
 def _refusals(store: Store) -> dict[str, Counter[str]]:
     names = {row.number: row.rule for row in store.list_revisions()}
     counted: dict[str, Counter[str]] = {}
     position = -1
     while summaries := store.summaries_after(position, _CHUNK):
         for summary in summaries:
-            for number, outcome, _ in _unpack(summary.packed):
-                what, rule = OUTCOMES[outcome], names.get(number)
+            for number, what, _ in outcomes_of(summary):
+                rule = names.get(number)
                 if rule is not None and what in SUMMARY_ONLY:
                     counted.setdefault(rule, Counter())[what.value] += 1
         position = summaries[-1].event_seq
