@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
@@ -23,9 +23,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from retain.store.store import Store
+from retain.store.dialects.postgres import PostgresDialect
+from retain.store.dialects.sqlite import SqliteDialect
+from retain.store.store import COUNTERS, Store
+from retain.store.tables import metadata, schema_version
 
 _numbers = count(1)
+_spare: list[str] = []  # databases that hold a new store
 _SETTINGS = {
     "listen_addresses": "''",
     "fsync": "off",  # nothing here must survive a power cut
@@ -130,15 +134,33 @@ def _template() -> str:
 
 @contextmanager
 def database(*, empty: bool = False) -> Iterator[str]:
-    """The URL of a database that holds a new store, or nothing at all; it is dropped at the end."""
+    """The URL of a database that holds a new store and is emptied for the next test, or of one that holds nothing."""
     server = shared_server()
-    name = f"t{next(_numbers)}"
-    _make(server, name, None if empty else _template())
+    if _spare and not empty:
+        name = _spare.pop()
+    else:
+        name = f"t{next(_numbers)}"
+        _make(server, name, None if empty else _template())
     try:
         yield server.url(name)
     finally:
-        with psycopg.connect(server.url(), autocommit=True) as admin:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        if empty:
+            with psycopg.connect(server.url(), autocommit=True) as admin:
+                admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        else:
+            _empty(server.url(name))
+            _spare.append(name)
+
+
+def _empty(url: str) -> None:
+    """Make a used store as good as new; connections that a test has left open are ended."""
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid != "
+    rows = [f"DELETE FROM {table.name}" for table in metadata.sorted_tables if table is not schema_version]
+    restart = "SELECT setval(format('%I', sequencename)::regclass, 1, false) FROM pg_sequences"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("; ".join([f"{others} pg_backend_pid()", *rows, restart]))
+        with admin.cursor() as cursor:
+            cursor.executemany("INSERT INTO counters (name, value) VALUES (%s, %s)", COUNTERS)
 
 
 def _make(server: Server, name: str, template: str | None = None) -> None:
@@ -156,3 +178,19 @@ def _not_root() -> int | None:
         except KeyError:
             continue
     pytest.skip("PostgreSQL does not run as root, and there is no user postgres or nobody")
+
+
+@contextmanager
+def in_place_of_memory(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every store in memory that is opened meanwhile is a PostgreSQL database."""
+    with ExitStack() as databases:
+
+        def dialect(path: Path | None, **options: bool) -> SqliteDialect | PostgresDialect:
+            if path is not None:
+                return SqliteDialect(path, **options)
+            made = PostgresDialect(databases.enter_context(database()))
+            made.where = ""
+            return made
+
+        patch.setattr("retain.store.store.SqliteDialect", dialect)
+        yield

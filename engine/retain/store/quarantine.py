@@ -43,7 +43,7 @@ class QuarantineMethods:
         """Quarantined events, oldest first."""
         with self._db.read() as session:
             rows = session.rows(_FAILED, (limit,))
-            events = events_of_rows(session, self._sources, rows)
+            events = events_of_rows(session, self._sources, [row[:-1] for row in rows])
         return [FailedEvent(event, row[-1]) for event, row in zip(events, rows, strict=True)]
 
     def retry_failed(self, seqs: Sequence[int], now: Instant) -> dict[int, int]:

@@ -26,8 +26,8 @@ from retain.store.quarantine import QuarantineMethods
 from retain.store.rebuild import RebuildMethods
 from retain.store.tables import SCHEMA_VERSION, metadata, schema_version
 
-_COUNTERS = "INSERT INTO counters (name, value) VALUES (?, ?)"
-_ZEROES = (("last_seq", 0), ("last_customer", 0), ("watermark", 0))
+_INSERT_COUNTER = "INSERT INTO counters (name, value) VALUES (?, ?)"
+COUNTERS = (("last_seq", 0), ("last_customer", 0), ("watermark", 0))
 
 
 class Store(
@@ -122,7 +122,7 @@ class Store(
             for table in metadata.tables.values():
                 if table is not schema_version:
                     session.change(f"DELETE FROM {table.name}")
-            session.change_many(_COUNTERS, _ZEROES)
+            session.change_many(_INSERT_COUNTER, COUNTERS)
         return Store(self._db)
 
     @classmethod
@@ -181,7 +181,7 @@ class Store(
                 return
             for statement in dialect.create_statements():
                 session.change(statement)
-            session.change_many(_COUNTERS, _ZEROES)
+            session.change_many(_INSERT_COUNTER, COUNTERS)
             session.change("INSERT INTO alembic_version (version_num) VALUES (?)", (SCHEMA_VERSION,))
 
     def _check_version(self) -> None:
