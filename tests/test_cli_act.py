@@ -163,6 +163,10 @@ def test_effects_as_csv_are_harmless_in_a_spreadsheet(shop: Path) -> None:
     assert rows[0]["reason"] == '\'=HYPERLINK("http://evil.example")'
 
 
+def test_a_map_in_a_csv_is_json() -> None:
+    assert csv_line([{"template": "cart"}, None]) == '"{""template"": ""cart""}",""'
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1))
 def test_no_cell_of_a_csv_begins_like_a_formula_and_its_text_stays(cells: list[str]) -> None:
     [row] = csv.reader(io.StringIO(csv_line(cells) + "\n", newline=""))
@@ -215,7 +219,7 @@ def test_status_counts_and_names_what_needs_a_person(shop: Path) -> None:
     assert (told["customers"], told["events"], told["undecided"]) == (2, 7, 0)
     assert told["rules"] == {"live": 3}
     assert told["daemon"] is None
-    assert told["troubles"] == ["1 dead letters"]
+    assert told["troubles"] == ["1 dead letter"]
 
 
 def test_status_works_before_anything_is_stored(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli_help import events_file, here, identify, retain, track
+from cli_help import events_file, here, identify, retain, too_wide, track
 from daemon_help import Shop, running, wait_until
 
 RULES = """
@@ -54,6 +54,16 @@ def test_status_says_that_the_daemon_runs_and_simulate_reads_beside_it(shop: Sho
         here("-C", shop.folder, "import", past)
         assert here("-C", shop.folder, "simulate", "--json").json["rules"]["waits"]["started"] == 1
     assert here("-C", shop.folder, "status", "--json").json["daemon"] is None
+
+
+def test_status_says_once_that_a_reload_was_refused_and_why(shop: Shop) -> None:
+    with running(shop):
+        shop.change("when: {event:", "whne: {event:")
+        assert here("-C", shop.folder, "reload").code == 1
+        answer = here("-C", shop.folder, "status")
+        assert "reload    refused; the daemon goes on with the rules of before\n" in answer.out
+        assert answer.out.count("error[E211]") == 1
+        assert too_wide(answer.out.split("\n", 1)[1]) == []
 
 
 def test_a_pause_and_a_stop_reach_the_daemon(shop: Shop, tmp_path: Path) -> None:

@@ -165,6 +165,9 @@ def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop")
     shop.write()
     with running(shop) as daemon:
+        with running(shop, ready=False) as same:
+            assert same.process.wait(20) == 2
+            assert "a daemon of this project is running already" in same.log.read_text()
         twin = Shop(shop.folder)
         path = shop.folder / "retain.yaml"
         path.write_text(path.read_text().replace(str(shop.port), str(twin.port)))

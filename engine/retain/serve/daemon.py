@@ -29,9 +29,9 @@ from retain.app.projects.project import Project
 from retain.config.checks import check_listen
 from retain.config.reading import listen_address
 from retain.config.settings import FILE, Config, HttpConfig
-from retain.errors import ConfigError, RetainError
+from retain.errors import ConfigError, RetainError, StoreBusyError
 from retain.model import Json
-from retain.serve.admin import SOCKET_NAME, AdminServer, Handler
+from retain.serve.admin import SOCKET_NAME, AdminClient, AdminServer, Handler
 from retain.serve.http import create_http_app
 from retain.serve.http_pages import create_public_app
 from retain.serve.listening import Listener, address_of, bind
@@ -61,7 +61,7 @@ def run_daemon(project_dir: Path, *, listen: str | None = None) -> int:
             log.warning("degraded", reason=warning)
         code = asyncio.run(_Daemon(project, config, notes).run())
     except RetainError as error:
-        sys.stderr.write(f"{error.render()}\n")
+        sys.stderr.write(f"error: {error.render()}\n")
         code = 2
     _leave_behind_what_hangs(code)
     return code
@@ -82,7 +82,11 @@ class _Daemon:
     async def run(self) -> int:
         """Open the doors, wait for a signal, close them again."""
         loop = asyncio.get_running_loop()
-        sockets = self._bind()
+        try:
+            sockets = self._bind()
+        except ConfigError as taken:
+            self._blame_another_daemon(taken)
+            raise
         try:
             self._engine = Engine(self._project, notes=self._notes)
             for number, handle in ((signal.SIGTERM, self._end), (signal.SIGINT, self._end), (signal.SIGHUP, self._hup)):
@@ -106,6 +110,13 @@ class _Daemon:
         await self._stop.wait()
         await self._shut_down(listeners, admin)
         return 0
+
+    def _blame_another_daemon(self, taken: ConfigError) -> None:
+        """Where the address is taken by a daemon of this very project, that is what to say."""
+        socket_path = self._project.dir / SOCKET_NAME
+        if AdminClient(socket_path).is_answered():
+            what = "a daemon of this project is running already"
+            raise StoreBusyError(what, where=str(self._project.dir), cure="ask it: retain status") from taken
 
     def _bind(self) -> list[socket.socket]:
         http, public = self._config.http, self._config.public

@@ -10,6 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from retain.app.projects.project import Project
+from retain.app.reports.figures import counted, size
 from retain.app.reports.reading import reading
 from retain.app.reports.status import Status, status_of
 from retain.instants import MINUTE, SECOND, format_duration, format_instant, from_datetime
@@ -53,11 +54,11 @@ def examine(project: Project, now: Instant) -> list[Finding]:
 def _files(project: Project) -> Iterator[Finding]:
     errors, warnings = len(project.errors), len(project.problems) - len(project.errors)
     if errors:
-        yield Finding("rules", "error", f"{errors} errors", "retain check")
+        yield Finding("rules", "error", counted(errors, "error"), "retain check")
     elif warnings:
-        yield Finding("rules", "warning", f"no errors, {warnings} warnings", "retain check")
+        yield Finding("rules", "warning", f"no errors, {counted(warnings, 'warning')}", "retain check")
     else:
-        yield Finding("rules", "ok", f"{len(project.ruleset.rules)} rules, no problems")
+        yield Finding("rules", "ok", f"{counted(len(project.ruleset.rules), 'rule')}, no problems")
     for plugin, reason in project.registry.broken.items():
         yield Finding(f"plugin {plugin}", "error", f"disabled: {reason.splitlines()[0]}", "retain plugins")
     for warning in project.config.warnings():
@@ -104,7 +105,7 @@ def _disk(health: StoreHealth) -> Iterator[Finding]:
     if health.free_bytes is None:
         return
     free, needed = health.free_bytes, max(_LEAST_FREE, health.file_bytes)
-    text = f"{free / 1e9:,.1f} GB free, the store has {health.file_bytes / 1e9:,.2f} GB"
+    text = f"{size(free)} free, the store has {size(health.file_bytes)}"
     yield Finding("disk", "ok" if free >= needed else "error", text, "" if free >= needed else "make room")
 
 
@@ -124,15 +125,17 @@ def _trouble(status: Status) -> Iterator[Finding]:
     counts = status.counts
     dead, doubt = (counts.effects.get(state, 0) for state in (EffectState.DEAD, EffectState.IN_DOUBT))
     if dead:
-        yield Finding("dead letters", "error", f"{dead:,} effects failed for good", "retain effects list --state dead")
+        yield Finding(
+            "dead letters", "error", f"{counted(dead, 'effect')} failed for good", "retain effects list --state dead"
+        )
     if doubt:
-        what = f"{doubt:,} effects may have been carried out or not"
+        what = f"{counted(doubt, 'effect')} may have been carried out or not"
         yield Finding("in doubt", "warning", what, "retain effects list --state in_doubt")
     if counts.failed:
-        what = f"{counts.failed:,} events could not be decided"
+        what = f"{counted(counts.failed, 'event')} could not be decided"
         yield Finding("failed events", "error", what, "retain events failed list")
     if counts.rejects:
-        what = f"{counts.rejects:,} messages were refused at the door"
+        what = f"{counted(counts.rejects, 'message')} refused at the door"
         yield Finding("rejects", "warning", what, "retain rejects list")
     if not (dead or doubt or counts.failed):
         yield Finding("effects", "ok", "no dead letters, none in doubt")
@@ -157,7 +160,7 @@ def _events(project: Project, store: Store) -> Iterator[Finding]:
 def _zones(store: Store) -> Iterator[Finding]:
     wrong = {name: count for name, count in store.timezones().items() if not _is_zone(name)}
     if wrong:
-        text = f"{sum(wrong.values()):,} customers: {_listed(wrong, repr)}; they count as having none"
+        text = f"{counted(sum(wrong.values()), 'customer')}: {_listed(wrong, repr)}; such a zone counts as none"
         yield Finding("customers' zones", "warning", text, "send names such as Europe/Berlin")
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from retain.app.projects.project import Project
-from retain.app.reports.reading import reading, store_path
+from retain.app.reports.figures import counted
+from retain.app.reports.reading import has_store, reading
 from retain.app.reports.rows import iso
 from retain.model import EffectState, Instant, Json
-from retain.store.lock import writer_of
+from retain.store.dialects.location import shown
 from retain.store.rows import PauseRow, StoreCounts
+from retain.store.store import Store
 
 _NOTHING = StoreCounts(customers=0, events=0, undecided=0, rejects=0, failed=0, runs={}, effects={})
 
@@ -22,7 +24,7 @@ class Status:
 
     name: str
     dir: Path
-    store: Path
+    store: str  # the file, or the URL without its password
     has_store: bool
     writer: int | None  # the process that has the store open for writing
     rules: dict[str, int]  # by status, `disabled` included
@@ -38,20 +40,20 @@ class Status:
         """What a person should look at, each in a few words."""
         effects = self.counts.effects
         found = [
-            (len(self.disabled), "rules with an error"),
-            (len(self.broken_plugins), "disabled plugins"),
-            (effects.get(EffectState.DEAD, 0), "dead letters"),
-            (effects.get(EffectState.IN_DOUBT, 0), "effects in doubt"),
-            (self.counts.failed, "events that could not be decided"),
+            (len(self.disabled), "rule with an error", "rules with an error"),
+            (len(self.broken_plugins), "disabled plugin", "disabled plugins"),
+            (effects.get(EffectState.DEAD, 0), "dead letter", "dead letters"),
+            (effects.get(EffectState.IN_DOUBT, 0), "effect in doubt", "effects in doubt"),
+            (self.counts.failed, "event that could not be decided", "events that could not be decided"),
         ]
-        return [f"{count:,} {what}" for count, what in found if count]
+        return [counted(count, one, many) for count, one, many in found if count]
 
     def as_json(self) -> dict[str, Json]:
         """The same as plain JSON."""
         return {
             "name": self.name,
             "dir": str(self.dir),
-            "store": str(self.store),
+            "store": self.store,
             "writer": self.writer,
             "degraded": bool(self.disabled or self.broken_plugins),
             "rules": self.rules,
@@ -76,15 +78,15 @@ class Status:
 
 def status_of(project: Project) -> Status:
     """What a project does right now; works before anything is stored, too."""
-    path = store_path(project.config)
+    location = project.config.store_location()
     rules = Counter(str(rule.status) for rule in project.ruleset.rules.values())
     rules.update({"disabled": len(project.ruleset.disabled)} if project.ruleset.disabled else {})
     known = Status(
         name=project.config.name,
         dir=project.dir,
-        store=path,
-        has_store=path.exists(),
-        writer=writer_of(path) if path.exists() else None,
+        store=shown(location),
+        has_store=has_store(project.config),
+        writer=Store.writer_of(location),
         rules=dict(rules),
         disabled=dict(project.ruleset.disabled),
         broken_plugins=dict(project.registry.broken),

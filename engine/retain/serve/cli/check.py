@@ -9,9 +9,10 @@ import click
 from rich.text import Text
 
 from retain.app.projects.checking import CheckReport, check_path
+from retain.app.reports.figures import counted
 from retain.model import Json, Problem
 from retain.serve.cli.context import leave, project_dir
-from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, console, counted, print_json, say
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, console, print_json, say
 
 
 @click.command("check")

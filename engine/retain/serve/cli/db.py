@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from retain.app.projects.database import check_file, upgrade_file
+from retain.app.reports.figures import size
 from retain.serve.cli.context import config, leave
-from retain.serve.cli.output import BAD, CAREFUL, GOOD, json_option, pairs, print_json, say, size
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, json_option, pairs, print_json, say
 
 
 @click.group("db")

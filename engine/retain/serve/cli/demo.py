@@ -19,10 +19,11 @@ from typing import Any
 
 import click
 
+from retain.app.reports.figures import counted
 from retain.app.reports.times import show_time
 from retain.app.simulation.demo import DATA_SETS, demo_project, free_port, make_live_project, run_data_set
 from retain.errors import RetainError
-from retain.serve.cli.output import QUIET, counted, hint, progress, say, title
+from retain.serve.cli.output import QUIET, hint, progress, say, title
 from retain.serve.cli.simulate import show_rules
 
 _PATIENCE_S = 30.0

@@ -6,8 +6,9 @@ import click
 from rich.text import Text
 
 from retain.app.reports.doctor import examine
+from retain.app.reports.figures import counted
 from retain.serve.cli.context import leave, load, now
-from retain.serve.cli.output import BAD, CAREFUL, GOOD, columns, counted, json_option, print_json, say, show
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, columns, json_option, print_json, say, show
 
 MARKS = {"ok": ("ok", GOOD), "warning": ("look", CAREFUL), "error": ("bad", BAD)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
+from retain.app.reports.figures import counted
 from retain.app.reports.reading import chosen, names_of
 from retain.app.reports.rows import effect_json
 from retain.app.reports.times import show_time, zone_name
@@ -18,7 +19,6 @@ from retain.serve.cli.output import (
     GOOD,
     QUIET,
     columns,
-    counted,
     csv_line,
     hint,
     json_option,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from retain.app.reports.figures import counted
 from retain.app.reports.reading import names_of
 from retain.app.reports.rows import event_json
 from retain.app.reports.times import show_time
 from retain.serve.cli.acting import act
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, limit_option
-from retain.serve.cli.output import GOOD, columns, counted, hint, json_option, print_json, say, show
+from retain.serve.cli.output import GOOD, columns, hint, json_option, print_json, say, show
 from retain.serve.cli.stored import opened
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from retain.app.projects.scaffold import DEFAULT_PACKS, make_project, packs
-from retain.serve.cli.output import NAME, columns, counted, hint, json_option, pairs, print_json, say, show
+from retain.app.reports.figures import counted
+from retain.serve.cli.output import NAME, columns, hint, json_option, pairs, print_json, say, show
 
 
 @click.command("init")

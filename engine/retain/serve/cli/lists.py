@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from retain.app.commands.importing import Rejects
+from retain.app.reports.figures import counted
 from retain.serve.cli.context import leave
-from retain.serve.cli.output import CAREFUL, GOOD, counted, print_json, say
+from retain.serve.cli.output import CAREFUL, GOOD, print_json, say
 
 
 def report_list(what: str, stored: int, rejects: Rejects, *, as_json: bool) -> None:

@@ -131,7 +131,7 @@ def show(table: Table, *, indent: int = 0) -> None:
     emit(Padding(table, (0, 0, 0, indent)) if indent else table)
 
 
-def pairs(entries: Iterable[tuple[str, str | Text]], *, indent: int = 0) -> None:
+def pairs(entries: Iterable[tuple[str | Text, str | Text]], *, indent: int = 0) -> None:
     """Labels and values, one pair a line."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(style=QUIET, no_wrap=True)
@@ -139,11 +139,6 @@ def pairs(entries: Iterable[tuple[str, str | Text]], *, indent: int = 0) -> None
     for label, value in entries:
         table.add_row(label, value if isinstance(value, Text) else Text(value))
     show(table, indent=indent)
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 rule`, `1,204 rules`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def tally(counts: Mapping[str, int], none: str = "none") -> str:
@@ -155,16 +150,6 @@ def tally(counts: Mapping[str, int], none: str = "none") -> str:
 def amount(number: int) -> Text:
     """A count; nothing is quiet."""
     return Text(f"{number:,}", style=QUIET if not number else "")
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    value = float(count)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
 
 
 @contextmanager
@@ -181,7 +166,13 @@ def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], N
 
 def csv_line(cells: Sequence[Json]) -> str:
     """One line of CSV that no spreadsheet takes for a formula: every cell is quoted, a dangerous one gets a `'`."""
-    return ",".join('"' + _harmless("" if cell is None else str(cell)).replace('"', '""') + '"' for cell in cells)
+    return ",".join('"' + _harmless(_cell(cell)).replace('"', '""') + '"' for cell in cells)
+
+
+def _cell(value: Json) -> str:
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
 
 
 _FORMULA = frozenset("=+-@\t\r＝＋－＠|%")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from retain.app.reports.figures import counted
 from retain.model import Json
 from retain.serve.cli.acting import act
 from retain.serve.cli.filters import by_option
-from retain.serve.cli.output import CAREFUL, GOOD, counted, hint, json_option, print_json, say
+from retain.serve.cli.output import CAREFUL, GOOD, hint, json_option, print_json, say
 
 
 @click.command("pause")

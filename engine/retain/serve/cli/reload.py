@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from retain.app.reports.figures import counted
 from retain.serve.admin import SOCKET_NAME, AdminClient
 from retain.serve.cli.context import leave, project_dir
-from retain.serve.cli.output import BAD, CAREFUL, GOOD, counted, hint, json_option, print_json, say
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, hint, json_option, print_json, say
 
 _SHOWN = 10
 _TIMEOUT_S = 300.0  # a reload moves every run that waits

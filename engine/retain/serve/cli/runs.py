@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
+from retain.app.reports.figures import counted
 from retain.app.reports.reading import chosen, find_run, log_of, names_of
 from retain.app.reports.rows import decision_json, effect_json, run_json
 from retain.app.reports.times import show_time, zone_name
@@ -12,20 +13,7 @@ from retain.model import Run, RunState
 from retain.serve.cli.acting import act
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
-from retain.serve.cli.output import (
-    GOOD,
-    QUIET,
-    columns,
-    counted,
-    hint,
-    json_option,
-    pairs,
-    print_json,
-    say,
-    show,
-    styled,
-    title,
-)
+from retain.serve.cli.output import GOOD, QUIET, columns, hint, json_option, pairs, print_json, say, show, styled, title
 from retain.serve.cli.stored import opened
 
 STATES = click.Choice([state.value for state in RunState])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import click
 from rich.text import Text
 
 from retain.app.reports.status import Status, status_of
 from retain.app.reports.times import show_time, zone_name
+from retain.model import Json
 from retain.serve.admin import SOCKET_NAME, AdminClient
 from retain.serve.cli.context import load, zone_of
 from retain.serve.cli.output import (
@@ -18,10 +21,12 @@ from retain.serve.cli.output import (
     json_option,
     pairs,
     print_json,
-    say,
     tally,
     title,
 )
+
+Alarm = tuple[str, str, str]  # its label, its style, what a person should know
+_MOST_PROBLEMS = 5
 
 
 @click.command("status")
@@ -53,32 +58,37 @@ def command(as_json: bool) -> None:
             ("next due", show_time(status.next_due, zone, seconds=True) or "nothing"),
         ]
     )
-    for reason in told["reasons"] if told else ():
-        say(("degraded  ", BAD), reason)
-    reload = told["reload"] if told else None
-    if reload and not reload["ok"]:
-        say(("reload refused  ", BAD), f"at {reload['at']}; the rules of before stay in force")
-        for problem in reload["problems"][:5]:
-            say(f"  {problem.splitlines()[0]}")
-    if status.pauses or status.only_to or status.troubles or status.disabled or status.broken_plugins:
+    alarms = [*(_alarms_of_daemon(told) if told else ()), *_alarms(status)]
+    if alarms:
         click.echo()
-    _show_alarms(status)
+        pairs([(Text(label, style=style), text) for label, style, text in alarms])
     hint(*_next(status, answers=answers))
 
 
-def _show_alarms(status: Status) -> None:
+def _alarms_of_daemon(told: Mapping[str, Json]) -> Iterator[Alarm]:
+    reload = told["reload"]
+    is_refused = bool(reload and not reload["ok"])
+    for reason in told["reasons"]:
+        if not (is_refused and reload["problems"][0].splitlines()[0] in reason):
+            yield "degraded", BAD, reason
+    if is_refused:
+        problems = [problem.splitlines()[0] for problem in reload["problems"][:_MOST_PROBLEMS]]
+        yield "reload", BAD, "\n".join(["refused; the daemon goes on with the rules of before", *problems])
+
+
+def _alarms(status: Status) -> Iterator[Alarm]:
     for rule, error in status.disabled.items():
-        say(("disabled  ", BAD), f"{rule}: {error}")
+        yield "disabled", BAD, f"{rule}: {error}"
     for plugin, error in status.broken_plugins.items():
-        say(("disabled  ", BAD), f"plugin {plugin}: {error.splitlines()[0]}")
+        yield "disabled", BAD, f"plugin {plugin}: {error.splitlines()[0]}"
     for row in status.pauses:
         what = "everything" if row.scope == "all" else f"{row.scope} {row.name}"
         why = row.reason if row.by in row.reason else f"by {row.by}: {row.reason}"
-        say(("paused  ", CAREFUL), f"{what}, {why}")
+        yield "paused", CAREFUL, f"{what}, {why}"
     if status.only_to:
-        say(("only_to  ", CAREFUL), "messages go to some addresses only, as retain.yaml says")
+        yield "only_to", CAREFUL, "messages go to some addresses only, as retain.yaml says"
     if status.troubles:
-        say(("look at  ", BAD), ", ".join(status.troubles))
+        yield "look at", BAD, ", ".join(status.troubles)
 
 
 def _next(status: Status, *, answers: bool) -> list[str]:

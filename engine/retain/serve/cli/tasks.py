@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
+from retain.app.reports.figures import counted
 from retain.app.reports.reading import names_of
 from retain.app.reports.rows import record_json
 from retain.app.reports.times import show_time, zone_name
 from retain.serve.cli.acting import act
 from retain.serve.cli.context import now, zone_of
 from retain.serve.cli.filters import by_option, limit_option
-from retain.serve.cli.output import BAD, GOOD, QUIET, columns, counted, hint, json_option, print_json, say, show
+from retain.serve.cli.output import BAD, GOOD, QUIET, columns, hint, json_option, print_json, say, show
 from retain.serve.cli.stored import opened
 
 KIND = "task"

@@ -10,10 +10,11 @@ import click
 from rich.text import Text
 
 from retain.app.projects.project import Project, defaults_of
+from retain.app.reports.figures import counted
 from retain.app.reports.reading import reading, time_or_none
 from retain.errors import RetainError, RuleError
 from retain.serve.cli.context import load, now
-from retain.serve.cli.output import BAD, GOOD, NAME, QUIET, console, counted, emit, json_option, print_json, say
+from retain.serve.cli.output import BAD, GOOD, NAME, QUIET, console, emit, json_option, print_json, say
 from retain.testing.coverage import Coverage, coverage
 from retain.testing.junit import junit_xml
 from retain.testing.recording import record_test
