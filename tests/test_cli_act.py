@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from cli_help import Answer, bare, events_file, here, identify, retain, too_wide, track
 from retain.app.commands.desk import open_desk
 from retain.app.projects.project import open_project
+from retain.model import EffectState
 from retain.registry import EffectResult
 from retain.serve.cli.output import csv_line
+from retain.store.rows import Batch
 
 RULES = """\
 version: 1
@@ -84,6 +86,16 @@ def fail_the_effect(shop: Path, reason: str = "410 gone") -> str:
         return request.effect_id
 
 
+def doubt_the_effect(shop: Path) -> str:
+    """Leave nobody knowing whether the effect that is due was carried out; its id."""
+    name = fail_the_effect(shop)
+    with open_desk(open_project(shop)) as desk:
+        [effect] = desk.store.effects_by_id([name])
+        effect.state = EffectState.IN_DOUBT
+        desk.store.commit(Batch(effects=[effect]))
+    return name
+
+
 def test_runs_are_listed_and_narrowed(made: Path) -> None:
     assert sorted(run["rule"] for run in ask(made, "runs", "list", "--json").json) == ["call", "follow", "waits"]
     assert [run["rule"] for run in ask(made, "runs", "list", "--customer", "2", "--json").json] == ["waits"]
@@ -147,6 +159,15 @@ def test_a_dropped_dead_letter_ends_its_run(shop: Path) -> None:
     assert ask(shop, "effects", "drop", effect, "--json").json == {"dropped": 1, "refused": {}}
     [run] = ask(shop, "runs", "list", "--rule", "call", "--json").json
     assert run["ended_by"] == "failed"
+
+
+def test_an_effect_in_doubt_is_confirmed_with_what_it_gave(shop: Path) -> None:
+    effect = doubt_the_effect(shop)
+    assert f"retain effects confirm {effect}" in ask(shop, "effects", "list").out
+    assert ask(shop, "effects", "confirm", effect, "--output", "nothing").code == 2
+    assert ask(shop, "effects", "confirm", effect, "--json").json == {"confirmed": 1, "refused": {}}
+    [done] = ask(shop, "effects", "list", "--state", "done", "--json").json
+    assert done["id"] == effect
 
 
 def test_an_effect_that_cannot_be_retried_says_why(made: Path) -> None:

@@ -153,6 +153,66 @@ def test_a_dropped_effect_ends_its_run_as_failed_and_frees_the_key() -> None:
     assert (ends(world), effects(world)[0].state) == (["failed"], EffectState.DROPPED)
 
 
+GIVES = """
+rules:
+  r:
+    when: {event: a}
+    then:
+      - ACTION: {text: first}
+        id: sent
+      - note.write: {text: "{{ steps.sent.id }}"}
+"""
+
+
+def test_an_effect_in_doubt_that_a_person_confirms_lets_its_run_go_on_as_if_it_had_answered() -> None:
+    text = GIVES.replace("ACTION", "post.it")
+    world = engine(text, answers={"post.it": [Answer(status="in_doubt")]})
+    world.event("u1", "a")
+    (doubtful,) = effects(world)
+    assert ask(world, text, "confirm_effects", ids=[doubtful.id], output={"id": "p7"})["confirmed"] == 1
+    assert (said(world), ends(world)) == (["first", "p7"], ["done"])
+    assert (effects(world)[0].state, effects(world)[0].output) == (EffectState.DONE, {"id": "p7"})
+    row = world.store.list_audit()[0]
+    assert (row.who, row.what, row.details["ids"]) == ("ann", "confirm_effects", [doubtful.id])
+    assert ask(world, text, "confirm_effects", ids=[doubtful.id])["refused"] == {doubtful.id: "it is done"}
+
+
+def test_an_effect_in_doubt_that_its_run_did_not_wait_for_can_be_confirmed_too() -> None:
+    text = "rules: {r: {when: {event: a}, then: [{post.skip: {text: first}}, {wait: 1d}]}}"
+    world = engine(text, answers={"post.skip": [Answer(status="in_doubt")]})
+    world.event("u1", "a")
+    (doubtful,) = effects(world)
+    assert ask(world, text, "confirm_effects", ids=[doubtful.id])["confirmed"] == 1
+    assert (effects(world)[0].state, runs(world)[0].state) == (EffectState.DONE, RunState.WAITING)
+
+
+def test_only_what_an_action_gives_can_be_confirmed_with_it() -> None:
+    text = GIVES.replace("ACTION", "post.it")
+    world = engine(text, answers={"post.it": [Answer(status="in_doubt")]})
+    world.event("u1", "a")
+    (doubtful,) = effects(world)
+    answer = ask(world, text, "confirm_effects", ids=[doubtful.id], output={"code": "x"})
+    assert answer["refused"] == {doubtful.id: "post.it gives no code"}
+    assert effects(world)[0].state is EffectState.IN_DOUBT
+
+
+def test_a_confirmed_message_counts_for_the_cap() -> None:
+    text = """
+    policies: {email: {unknown: allow, caps: ["1 per 1d"]}}
+    rules:
+      r:
+        when: {event: a}
+        runs: {mode: parallel}
+        then: [{email.send: {template: x, to: ann@example.test}}]
+    """
+    world = engine(text, answers={"email.send": [Answer(status="in_doubt")]})
+    world.event("u1", "a")
+    (doubtful,) = effects(world)
+    ask(world, text, "confirm_effects", ids=[doubtful.id])
+    world.event("u1", "a")
+    assert [(effect.state, effect.reason) for effect in effects(world)][1] == (EffectState.REFUSED, "cap")
+
+
 def test_a_stopped_run_does_nothing_more() -> None:
     world = engine(RESTARTS)
     world.event("u1", "a", {"k": "one"})

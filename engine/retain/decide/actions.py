@@ -13,7 +13,7 @@ from retain.decide.store_view import DecisionView
 from retain.errors import MissingInputError, RetainError
 from retain.instants import HOUR
 from retain.language.rules import ActionStep, Rule
-from retain.model import Effect, EffectState, Json, Run, RunState
+from retain.model import Effect, EffectState, Instant, Json, Run, RunState
 from retain.registry import Action, EffectResult
 
 _REFUSING_DOMAINS = 3  # within an hour, before the channel is paused
@@ -195,13 +195,9 @@ def settle(
     effect.attempt = max(effect.attempt, result.attempt)
     _side_effects(facts, effect, customer, result, moment)
     if result.status == "retry" and result.retry_at is not None:
-        effect.state = EffectState.PENDING
-        effect.due_at = result.retry_at
         effect.reason = result.reason
         effect.first_failed_at = effect.first_failed_at or moment.at
-        unclaim(effect, customer)
-        facts.save_effect(effect)
-        facts.wakes.append((effect.due_at, "effect", effect.id))
+        _send_again(facts, effect, customer, result.retry_at)
         log(facts, run, moment, "effect", "retry", effect.step, why=result.reason)
         return None
     run.context.pop("acting", None)
@@ -234,12 +230,8 @@ def _in_doubt(
     effect.reason = result.reason or "no answer"
     log(facts, run, moment, "effect", "in_doubt", effect.step, why=f"{effect.reason}; policy: {policy}")
     if policy == "resend":
-        effect.state = EffectState.PENDING
-        effect.due_at = moment.at
         run.context["acting"] = effect.id
-        unclaim(effect, customer)
-        facts.save_effect(effect)
-        facts.wakes.append((effect.due_at, "effect", effect.id))
+        _send_again(facts, effect, customer, moment.at)
         return None
     effect.state = EffectState.IN_DOUBT
     facts.save_effect(effect)
@@ -250,6 +242,14 @@ def _in_doubt(
     run.context["acting"] = effect.id
     facts.save(run)
     return None
+
+
+def _send_again(facts: Facts, effect: Effect, customer: CustomerFacts, at: Instant) -> None:
+    effect.state = EffectState.PENDING
+    effect.due_at = at
+    unclaim(effect, customer)
+    facts.save_effect(effect)
+    facts.wakes.append((at, "effect", effect.id))
 
 
 def _side_effects(facts: Facts, effect: Effect, customer: CustomerFacts, result: EffectResult, moment: Moment) -> None:

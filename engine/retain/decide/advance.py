@@ -60,14 +60,28 @@ def advance(facts: Facts, run: Run, customer: CustomerFacts, moment: Moment) -> 
                 return
         following = _STEPS[type(stop.step)](walk, stop.step)
         if following is None:
-            if run.state is RunState.ENDED:
-                free_key(facts, run, customer, moment)
-            else:
-                facts.save(run)
+            _rest(facts, run, customer, moment)
             return
         run.step = following
     complete_run(facts, run, moment)
     free_key(facts, run, customer, moment)
+
+
+def go_on(facts: Facts, run: Run, customer: CustomerFacts, following: str | None, moment: Moment) -> None:
+    """Continue a run behind an action whose effect is settled; None where it still waits, is held or has ended."""
+    if following is None:
+        _rest(facts, run, customer, moment)
+    else:
+        run.step = following
+        advance(facts, run, customer, moment)
+
+
+def _rest(facts: Facts, run: Run, customer: CustomerFacts, moment: Moment) -> None:
+    """Keep a run that goes no further now, and let the next one of its key go where it has ended."""
+    if run.state is RunState.ENDED:
+        free_key(facts, run, customer, moment)
+    else:
+        facts.save(run)
 
 
 def _changes_something(facts: Facts, step: Step) -> bool:

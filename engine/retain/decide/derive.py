@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retain.decide.facts import CustomerFacts, Facts, Moment
-from retain.decide.runs import in_chain
+from retain.decide.runs import in_chain, log
 from retain.model import Change, DecisionRow, Event, Json, MessageKind, NewEvent, Outcome, Run, slug
 from retain.traits import apply_traits
 
@@ -64,19 +64,7 @@ def derive_from_run(facts: Facts, run: Run, customer: CustomerFacts, new: NewEve
     made = run.context.get("made", 0)
     run.context["made"] = made + 1
     if run.arm != "live":
-        facts.changes.decisions.append(
-            DecisionRow(
-                at=moment.at,
-                event_seq=moment.seq,
-                rule=run.rule,
-                customer=customer.id,
-                run=run.id,
-                kind="effect",
-                outcome="shadow",
-                path=run.step,
-                why=f"emit {new.name}",
-            )
-        )
+        log(facts, run, moment, "effect", "shadow", run.step, why=f"emit {new.name}")
         return None
     return derive(facts, customer, new, in_chain(run, moment), run.id, made)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from retain.decide.actions import unclaim
-from retain.decide.advance import advance, finish_run
+from retain.decide.actions import action_step, settle, unclaim
+from retain.decide.advance import advance, finish_run, go_on
 from retain.decide.awaited import level_that_ends
 from retain.decide.events import drain
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import rivals_of
 from retain.decide.runs import log
 from retain.language.rules import Rule
-from retain.model import Effect, EffectState, Outcome, Run, RunState
+from retain.model import Effect, EffectState, Json, Outcome, Run, RunState
+from retain.registry import EffectResult
 
 _RETRYABLE = (EffectState.DEAD, EffectState.IN_DOUBT)
 
@@ -92,6 +93,29 @@ def retry_effect(facts: Facts, effect: Effect, moment: Moment) -> str:
     facts.save_effect(effect)
     run.state = RunState.ACTING
     facts.save(run)
+    return ""
+
+
+def confirm_effect(facts: Facts, effect: Effect, output: dict[str, Json], moment: Moment) -> str:
+    """Take an effect in doubt for done, because a person knows; "" if so, else why not.
+
+    The run that waits for it goes on as if that had been the answer. What a plugin makes of an answer, such as an
+    event, is not made up.
+    """
+    if effect.state is not EffectState.IN_DOUBT:
+        return f"it is {effect.state.value}"
+    customer = facts.customer(effect.customer)
+    run = customer.runs.get(effect.run)
+    if run is None or _why_not_open(effect, run):
+        effect.state, effect.output = EffectState.DONE, output
+        facts.save_effect(effect)
+        return ""
+    log(facts, run, moment, "effect", "confirmed", effect.step, why=effect.reason)
+    step, after = action_step(facts.rule_of(run), effect.step)
+    result = EffectResult(effect_id=effect.id, status="done", attempt=effect.attempt, output=output)
+    run.state = RunState.WAITING
+    go_on(facts, run, customer, settle(facts, effect, run, customer, step, after, result, moment), moment)
+    drain(facts)
     return ""
 
 

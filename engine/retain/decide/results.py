@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retain.decide.actions import action_step, mark_sent, refuse, settle, settle_inline
+from retain.decide.advance import go_on
 from retain.decide.derive import derive
 from retain.decide.events import drain
 from retain.decide.facts import HELD_UNTIL, Facts, Moment
 from retain.decide.release import release
 from retain.decide.runs import in_chain, log
-from retain.decide.timers import go_on
 from retain.model import Effect, EffectState, RunState
 from retain.registry import ActionRequest, EffectResult
 

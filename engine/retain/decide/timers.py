@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retain.decide.actions import settle_inline
-from retain.decide.advance import advance, free_key, wake
+from retain.decide.advance import go_on, wake
 from retain.decide.events import drain
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.planned import due_plans, start_of, take
@@ -76,18 +76,6 @@ def decide_due_effect(facts: Facts, effect: Effect, moment: Moment) -> None:
     following = settle_inline(facts, effect, run, rule, customer, moment)
     go_on(facts, run, customer, following, moment)
     drain(facts)
-
-
-def go_on(facts: Facts, run: Run, customer: CustomerFacts, following: str | None, moment: Moment) -> None:
-    """Continue a run behind an action whose effect is settled; None where it still waits, is held or has ended."""
-    if following is None:
-        if run.state is RunState.ENDED:
-            free_key(facts, run, customer, moment)
-        else:
-            facts.save(run)
-        return
-    run.step = following
-    advance(facts, run, customer, moment)
 
 
 def _start_edge(facts: Facts, customer: CustomerFacts, edge: Edge | None, moment: Moment) -> None:

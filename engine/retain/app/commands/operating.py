@@ -8,7 +8,7 @@ from retain.app.commands.desk import Desk
 from retain.decide import operations
 from retain.decide.facts import Facts, Moment
 from retain.errors import NotFoundError
-from retain.model import Effect, Instant, Json, Run
+from retain.model import Effect, Fields, Instant, Json, Run
 from retain.pipeline.operating import with_effects, with_runs
 
 _MOST_EVENTS = 10_000
@@ -32,6 +32,24 @@ def stop_run(desk: Desk, *, by: str, run: str, reason: str = "") -> Json:
 def retry_effects(desk: Desk, *, by: str, ids: Sequence[str]) -> Json:
     """Try dead letters and effects in doubt again, with all checks of a release."""
     return _effects(desk, by, "retry_effects", "retried", ids, operations.retry_effect)
+
+
+def confirm_effects(desk: Desk, *, by: str, ids: Sequence[str], output: Fields | None = None) -> Json:
+    """Take effects in doubt for done, because a person has looked; the runs that wait for them go on.
+
+    Args:
+        output: what the action would have given, for steps that read it.
+    """
+    actions = desk.pipeline.plan.registry.actions
+
+    def confirm(facts: Facts, effect: Effect, moment: Moment) -> str:
+        declared = actions[effect.action].output.get("properties", {}) if effect.action in actions else {}
+        unknown = [name for name in output or {} if name not in declared]
+        if unknown:
+            return f"{effect.action} gives no {', '.join(unknown)}"
+        return operations.confirm_effect(facts, effect, {**(output or {})}, moment)
+
+    return _effects(desk, by, "confirm_effects", "confirmed", ids, confirm)
 
 
 def drop_effects(desk: Desk, *, by: str, ids: Sequence[str]) -> Json:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from retain.app.commands.desk import Desk, open_desk
 from retain.app.commands.table import run_command
-from retain.model import Json
+from retain.model import Effect, EffectState, Json
 from retain.serve.admin import SOCKET_NAME, AdminClient, os_user
 from retain.serve.cli.context import config, load
 
@@ -56,6 +56,12 @@ def asking(by: str | None, progress: Callable[[int], None] | None = None) -> Ite
         yield ask_desk
         if asked & _TO_DECIDE:
             _decide(desk, progress)
+
+
+def ways_on(effect: Effect) -> list[str]:
+    """The commands by which a person decides about an effect that is dead or in doubt."""
+    retry = f"retain effects retry {effect.id}"
+    return [retry, f"retain effects confirm {effect.id}"] if effect.state is EffectState.IN_DOUBT else [retry]
 
 
 def _decide(desk: Desk, progress: Callable[[int], None] | None) -> None:

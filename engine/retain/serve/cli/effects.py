@@ -1,6 +1,10 @@
-"""`retain effects list | retry | drop`."""
+"""`retain effects list | retry | drop | confirm`."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 from rich.text import Text
@@ -10,7 +14,7 @@ from retain.app.reports.reading import chosen, names_of
 from retain.app.reports.rows import effect_json
 from retain.app.reports.times import show_time, zone_name
 from retain.model import Effect, EffectState, Json
-from retain.serve.cli.acting import asking
+from retain.serve.cli.acting import asking, ways_on
 from retain.serve.cli.context import leave, zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import (
@@ -29,6 +33,7 @@ from retain.serve.cli.output import (
 )
 from retain.serve.cli.stored import opened
 
+F = TypeVar("F", bound=Callable[..., None])
 STATES = click.Choice([state.value for state in EffectState])
 _OPEN = (EffectState.DEAD, EffectState.IN_DOUBT)
 _ALL = 1_000_000
@@ -37,7 +42,7 @@ _CHUNK = 500
 
 @click.group("effects")
 def command() -> None:
-    """List, retry and drop messages and other effects outside."""
+    """List, retry, drop and confirm messages and other effects outside."""
 
 
 @command.command("list")
@@ -90,7 +95,7 @@ def list_(
         more = f"; --limit {limit * 4} shows more" if len(found) == limit else ""
         say((f"{counted(len(found), 'effect')}{more}; times in {zone_name(zone)}", QUIET))
         failed = next((effect for effect in found if effect.state in _OPEN), None)
-        hint(f"retain effects retry {failed.id}" if failed else f"retain runs show {found[0].run}")
+        hint(*ways_on(failed) if failed else [f"retain runs show {found[0].run}"])
 
 
 def _state(effect: Effect) -> Text:
@@ -106,55 +111,52 @@ def _print_csv(rows: list[dict[str, Json]]) -> None:
         click.echo(csv_line([row[name] for name in _COLUMNS]))
 
 
+def _which(function: F) -> F:
+    """The options of what is done with dead letters: named, or chosen by rule and time."""
+    everything = click.option(
+        "--all", "everything", is_flag=True, help="All dead letters; with --rule, those of the rule."
+    )
+    ids = click.argument("ids", nargs=-1, metavar="[EFFECT]...")
+    return ids(rule_option(everything(period_options(by_option(json_option(function))))))
+
+
 @command.command("retry")
-@click.argument("ids", nargs=-1, metavar="[EFFECT]...")
-@rule_option
-@click.option("--all", "everything", is_flag=True, help="All dead letters; with --rule, those of the rule.")
-@period_options
-@by_option
-@json_option
-def retry(
-    ids: tuple[str, ...],
-    rule: str | None,
-    everything: bool,
-    since: str | None,
-    until: str | None,
-    by: str | None,
-    as_json: bool,
-) -> None:
+@_which
+def retry(by: str | None, as_json: bool, **which: Json) -> None:
     """Try dead letters, and effects in doubt that are named, once more; every check before a send is made again."""
-    wanted = _wanted(ids, rule, since, until, everything, (EffectState.DEAD,))
-    _act("retry_effects", "retried", wanted, by, as_json)
+    _act("retry_effects", "retried", _wanted(**which), by, as_json)
 
 
 @command.command("drop")
-@click.argument("ids", nargs=-1, metavar="[EFFECT]...")
-@rule_option
-@click.option("--all", "everything", is_flag=True, help="All dead letters; with --rule, those of the rule.")
-@period_options
+@_which
+def drop(by: str | None, as_json: bool, **which: Json) -> None:
+    """Give dead letters, and effects in doubt that are named, up; the runs that wait for them end as failed."""
+    _act("drop_effects", "dropped", _wanted(**which), by, as_json)
+
+
+@command.command("confirm")
+@click.argument("ids", nargs=-1, required=True, metavar="EFFECT...")
+@click.option("--output", "given", multiple=True, metavar="NAME=VALUE", help="What the action gave, for later steps.")
 @by_option
 @json_option
-def drop(
-    ids: tuple[str, ...],
-    rule: str | None,
-    everything: bool,
-    since: str | None,
-    until: str | None,
-    by: str | None,
-    as_json: bool,
-) -> None:
-    """Give dead letters, and effects in doubt that are named, up; the runs that wait for them end as failed."""
-    wanted = _wanted(ids, rule, since, until, everything, (EffectState.DEAD,))
-    _act("drop_effects", "dropped", wanted, by, as_json)
+def confirm(ids: tuple[str, ...], given: tuple[str, ...], by: str | None, as_json: bool) -> None:
+    """Say that effects in doubt were carried out; the runs that wait for them go on."""
+    output = dict(_named(text) for text in given)
+    _act("confirm_effects", "confirmed", list(ids), by, as_json, output=output)
+
+
+def _named(text: str) -> tuple[str, Json]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.UsageError(f"{text!r} is no output; write NAME=VALUE, such as code=SAVE10.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _wanted(
-    ids: tuple[str, ...],
-    rule: str | None,
-    since: str | None,
-    until: str | None,
-    everything: bool,
-    states: tuple[EffectState, ...],
+    ids: tuple[str, ...], rule: str | None, since: str | None, until: str | None, *, everything: bool
 ) -> list[str]:
     if ids:
         return list(ids)
@@ -162,17 +164,18 @@ def _wanted(
         raise click.UsageError("Name effects, or say which: --rule RULE, --since TIME, or --all.")
     with opened() as (config, store):
         which = chosen(config, store, rule=rule, since=since, until=until)
+        states = (EffectState.DEAD,)
         found = store.list_effects(rule=which.rule, states=states, since=which.since, until=which.until, limit=_ALL)
     return [effect.id for effect in found]
 
 
-def _act(name: str, word: str, ids: list[str], by: str | None, as_json: bool) -> None:
+def _act(name: str, word: str, ids: list[str], by: str | None, as_json: bool, **more: Json) -> None:
     done = 0
     refused: dict[str, str] = {}
     if ids:
         with asking(by) as ask:
             for start in range(0, len(ids), _CHUNK):
-                answer = ask(name, ids=ids[start : start + _CHUNK])
+                answer = ask(name, ids=ids[start : start + _CHUNK], **more)
                 done += answer[word]
                 refused |= answer["refused"]
     if as_json:

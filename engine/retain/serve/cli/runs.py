@@ -10,7 +10,7 @@ from retain.app.reports.reading import chosen, find_run, log_of, names_of
 from retain.app.reports.rows import decision_json, effect_json, run_json
 from retain.app.reports.times import show_time, zone_name
 from retain.model import Run, RunState
-from retain.serve.cli.acting import act
+from retain.serve.cli.acting import act, ways_on
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import GOOD, QUIET, columns, hint, json_option, pairs, print_json, say, show, styled, title
@@ -112,8 +112,8 @@ def show_(run_id: str, as_json: bool) -> None:
         )
     show(table)
     customer = names.get(run.customer, "")
-    dead = next((effect.id for effect in effects if effect.state in ("dead", "in_doubt")), "")
-    hint(*([f"retain effects retry {dead}"] if dead else []), f"retain explain {run.rule} {customer}")
+    dead = next((effect for effect in effects if effect.state in ("dead", "in_doubt")), None)
+    hint(*(ways_on(dead) if dead else []), f"retain explain {run.rule} {customer}")
 
 
 @command.command("stop")
