@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from retain.errors import SchemaVersionError, StoreUnavailableError
@@ -20,7 +21,7 @@ from retain.store.filesystem import refuse_network
 from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache
 from retain.store.keeping import KeepingMethods
-from retain.store.lock import StoreLock
+from retain.store.lock import StoreLock, writer_of
 from retain.store.pruning import PruneMethods
 from retain.store.quarantine import QuarantineMethods
 from retain.store.rebuild import RebuildMethods
@@ -103,6 +104,26 @@ class Store(
             raise
         store._db.read_limit_s = read_limit_s
         return store
+
+    @classmethod
+    def exists(cls, url_or_path: str | Path) -> bool:
+        """Whether there is a store.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        if not is_server(url_or_path):
+            return file_of(url_or_path).exists()
+        with closing(Database(PostgresDialect(str(url_or_path)), read_only=True)) as db, db.read() as session:
+            return bool(session.rows(db.dialect.tables))
+
+    @staticmethod
+    def writer_of(url_or_path: str | Path) -> int | None:
+        """The process of this machine that has a store open for writing, where it is one alone."""
+        if is_server(url_or_path):
+            return None
+        path = file_of(url_or_path)
+        return writer_of(path) if path.exists() else None
 
     @classmethod
     def in_memory(cls) -> Store:

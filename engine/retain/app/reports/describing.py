@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retain.app.projects.project import Project
-from retain.app.reports.reading import reading, store_path
+from retain.app.reports.reading import has_store, reading
 from retain.errors import NotFoundError
 from retain.instants import format_duration
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, Trigger
@@ -62,7 +62,7 @@ def rule_json(rule: Rule, paused: dict[str, str]) -> dict[str, Json]:
 
 def pauses_of(project: Project) -> dict[str, str]:
     """Why rules are paused, by rule; "" is everything. Empty where nothing is stored yet."""
-    if not store_path(project.config).exists():
+    if not has_store(project.config):
         return {}
     with reading(project.config) as store:
         return {row.name: row.reason for row in store.pauses() if row.scope != "channel"}

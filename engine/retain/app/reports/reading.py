@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from retain.app.reports.times import read_time
@@ -13,6 +12,7 @@ from retain.clock import SystemClock
 from retain.config.settings import Config
 from retain.errors import NotFoundError, StoreUnavailableError
 from retain.model import DecisionRow, Instant, Json, Run
+from retain.store.dialects.location import shown
 from retain.store.rows import CustomerRow
 from retain.store.store import Store
 
@@ -30,9 +30,13 @@ class Chosen:
     until: Instant | None
 
 
-def store_path(config: Config) -> Path:
-    """Where the store's file is."""
-    return Path(config.store_location().removeprefix("sqlite:///"))
+def has_store(config: Config) -> bool:
+    """Whether anything has been stored yet.
+
+    Raises:
+        StoreUnavailableError: the database does not answer.
+    """
+    return Store.exists(config.store_location())
 
 
 @contextmanager
@@ -42,12 +46,12 @@ def reading(config: Config) -> Iterator[Store]:
     Raises:
         StoreUnavailableError: nothing has been stored yet, or the file cannot be used.
     """
-    path = store_path(config)
-    if not path.exists():
+    location = config.store_location()
+    if not Store.exists(location):
         raise StoreUnavailableError(
-            "nothing is stored yet", where=str(path), cure="start with: retain import FILE, or: retain run"
+            "nothing is stored yet", where=shown(location), cure="start with: retain import FILE, or: retain run"
         )
-    with Store.open(config.store_location(), read_only=True) as store:
+    with Store.open(location, read_only=True) as store:
         yield store
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retain.errors import StoreError
-from retain.store.dialects.base import Dialect
-from retain.store.dialects.postgres import SCHEMES, PostgresDialect
-from retain.store.dialects.sqlite import SqliteDialect
+from retain.store.dialects.postgres import SCHEMES, without_password
 
 
 def is_server(url_or_path: str | Path) -> bool:
@@ -31,6 +29,6 @@ def file_of(url_or_path: str | Path) -> Path:
     return Path(text)
 
 
-def dialect_of(url_or_path: str | Path) -> Dialect:
-    """The database that a location names."""
-    return PostgresDialect(str(url_or_path)) if is_server(url_or_path) else SqliteDialect(file_of(url_or_path))
+def shown(url_or_path: str | Path) -> str:
+    """A location for people: without a password."""
+    return without_password(str(url_or_path)) if is_server(url_or_path) else str(file_of(url_or_path))
