@@ -512,6 +512,12 @@ STEPS = _cases(
       ^~~~~~~~ W211
     ---
     - if: [event.total > 3]
+      then: [{stop: enough}]
+      else: [{task.create: {title: a}}, {stop: true}]
+    - wait: 1h
+      ^~~~~~~~ W211
+    ---
+    - if: [event.total > 3]
       then:
         - stop: enough
         - task.create: {title: a}

@@ -18,7 +18,8 @@ from retain.language.schemas.fields import load_schema
 from retain.language.syntax.source import TextSource
 from retain.registry import Registry
 
-CASES_ELSEWHERE = ("test_rule_files_codes", "test_project_codes")  # modules with a list CASES of what has a code
+# Modules with a list CASES of what has a code.
+CASES_ELSEWHERE = ("test_rule_files_codes", "test_rule_doubts", "test_project_codes")
 
 
 @pytest.mark.parametrize("case", TEXTS, ids=str)

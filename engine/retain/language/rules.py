@@ -223,6 +223,7 @@ class Rule:
     steps: tuple[Step, ...]
     on_change: OnChange = "finish"
     calendars: Mapping[str, Calendar] = field(default_factory=dict)  # those that its waits name, pinned with it
+    allow: tuple[str, ...] = ()  # codes of warnings that its author has read and keeps as they are
     uses: tuple[ActionUse, ...] = ()  # its steps that are actions of plugins, for the checks of those
     pin: Callable[[Rule], Pinned] = field(repr=False, compare=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retain.language.rules import ActionStep, IfStep, SplitStep, Step, WaitForStep
+from retain.language.rules import ActionStep, IfStep, SplitStep, Step, StopStep, WaitForStep
 from retain.registry import Registry
 
 
@@ -37,3 +37,10 @@ def inner_steps(step: Step) -> tuple[tuple[Step, ...], ...]:
     if isinstance(step, SplitStep):
         return tuple(branch.steps for branch in step.branches)
     return (step.error_steps,) if isinstance(step, ActionStep) else ()
+
+
+def always_ends(step: Step) -> bool:
+    """Whether no run comes out of a step: it stops, or every way through it does."""
+    if isinstance(step, IfStep | WaitForStep | SplitStep):
+        return all(branch and any(map(always_ends, branch)) for branch in inner_steps(step))
+    return isinstance(step, StopStep)

@@ -10,6 +10,7 @@ from retain.language.syntax.ast import Node
 from retain.model import Millis, slug
 
 _NOT_MEANING = frozenset({"start", "end", "type", "field_type", "spans", "body", "call"})
+_MEANING: dict[type, tuple[str, ...]] = {}  # the fields of a kind of node that say what it means
 _FOREVER = 2**62
 
 
@@ -71,15 +72,24 @@ def key(node: Node) -> str:
     """The same text for the same value, however it is spelled."""
     if isinstance(node, ast.Field):
         return f"{node.root}.{node.path}"
-    parts = [type(node).__name__]
-    for item in fields(node):
-        value = getattr(node, item.name)
-        if item.name in _NOT_MEANING:
-            continue
+    if isinstance(node, ast.Expanded):
+        return key(node.body)
+    kind = type(node)
+    names = _MEANING.get(kind)
+    if names is None:
+        names = _MEANING[kind] = tuple(item.name for item in fields(node) if item.name not in _NOT_MEANING)
+    parts = [kind.__name__]
+    for name in names:
+        value = getattr(node, name)
         if isinstance(value, Node):
             parts.append(key(value))
         elif isinstance(value, tuple):
-            parts += [key(part) if isinstance(part, Node) else repr(part) for part in value]
+            parts += [_key_of_part(part) for part in value]
         else:
-            parts.append(slug(value) if item.name in ("event", "event2") else repr(value))
+            parts.append(slug(value) if name in ("event", "event2") else repr(value))
     return f"({' '.join(parts)})"
+
+
+def _key_of_part(part: Node | tuple[Node, ...]) -> str:
+    """Of an item, or of the pair of a condition and a value."""
+    return key(part) if isinstance(part, Node) else " ".join(map(key, part))

@@ -5,8 +5,9 @@ A rule with an error is left out and named in `RuleSet.disabled`; the others sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from typing import TypeVar
 
 from retain.errors import RuleError
@@ -14,6 +15,8 @@ from retain.language.documents.nodes import MapNode, Node, Scalar, SourceFile, f
 from retain.language.documents.shapes import Problems, good_name, misfit, refuse_unknown
 from retain.language.documents.yaml import read_yaml
 from retain.language.environment import Environment
+from retain.language.lint.rules import Surroundings, lint_rules
+from retain.language.lint.subject import Subject
 from retain.language.load.context import CUSTOMER, Names
 from retain.language.load.messages import template_problems
 from retain.language.load.names import read_names
@@ -97,11 +100,13 @@ def load_rules(
     registry: Registry,
     *,
     templates: MessageTemplates | None = None,
+    zone: tzinfo | None = None,
 ) -> tuple[RuleSet, list[Problem]]:
     """All rules of a project, from the names and texts of its files, and every problem in them.
 
     Args:
         templates: the project's message templates; without them, what steps say of templates is not checked.
+        zone: the account's; with it also what is doubtful about rules as a whole is told, which takes its time.
     """
     read = _Files()
     for name, text in files:
@@ -132,7 +137,21 @@ def load_rules(
         tests=tests,
         disabled=read.disabled,
     )
+    if zone is not None:
+        problems.extend(_doubts(ruleset, read.entries["rules"], registry, zone))
     return ruleset, sorted(dict.fromkeys(problems), key=_order)
+
+
+def _doubts(
+    ruleset: RuleSet, entries: Mapping[str, tuple[Scalar, Node]], registry: Registry, zone: tzinfo
+) -> Iterator[Problem]:
+    """What is doubtful about the rules, less what their authors allow."""
+    read = ((rule, *entries[name]) for name, rule in ruleset.rules.items())
+    subjects = [Subject(rule, key, node) for rule, key, node in read if isinstance(node, MapNode)]
+    around = Surroundings(registry=registry, policies=ruleset.policies, tests=ruleset.tests, zone=zone)
+    for subject, problem in lint_rules(subjects, around):
+        if problem.code not in subject.rule.allow:
+            yield problem
 
 
 def load_revision(source: Mapping[str, Json], schema: Schema, registry: Registry, current: RuleSet) -> Rule:

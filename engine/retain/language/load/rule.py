@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import cast
 
 from retain.language.checking.expressions import read_value
-from retain.language.documents.nodes import MapNode, Node, Scalar
+from retain.language.codes.table import CODES
+from retain.language.documents.nodes import ListNode, MapNode, Node, Scalar
 from retain.language.documents.shapes import (
     Problems,
     good_name,
@@ -34,7 +35,7 @@ from retain.language.syntax.ast import Field
 
 KEYS = (
     "description", "owner", "tags", "status", "when", "if", "runs", "exit_when", "goal", "holdout", "breaker",
-    "liveness", "then", "on_change", "was",
+    "liveness", "then", "on_change", "was", "allow",
 )  # fmt: skip
 RUNS_KEYS = ("per", "mode", "at_most")
 STATUS = ("live", "shadow", "off")
@@ -53,7 +54,8 @@ def read_rule(key: Scalar, node: Node, names: Names) -> tuple[Rule | None, Probl
     draft = Draft(id=key.text, state_id=was or key.text, names=names, problems=problems, env=names.environment(RUNNING))
     rule = _read(key, read, was, draft)
     failed = draft.blamed or any(problem.severity == "error" for problem in problems)
-    return (None if failed else rule), problems, draft.blamed
+    told = [problem for problem in problems if problem.code not in rule.allow]
+    return (None if failed else rule), told, draft.blamed
 
 
 def _read(key: Scalar, node: MapNode, was: str, draft: Draft) -> Rule:
@@ -96,12 +98,20 @@ def _read(key: Scalar, node: MapNode, was: str, draft: Draft) -> Rule:
         liveness=read_limit(node.get("liveness"), "liveness", problems, "runs"),
         steps=steps,
         on_change=cast(OnChange, on_change),
+        allow=_read_allow(node.get("allow"), problems),
         calendars={
             name: calendar for name, calendar in draft.names.calendars.items() if f"calendar {name}" in draft.mentions
         },
         uses=tuple(draft.actions),
         pin=Pin(node, draft),
     )
+
+
+def _read_allow(node: Node | None, problems: Problems) -> tuple[str, ...]:
+    """Codes of warnings that are not told of this rule; an error cannot be allowed."""
+    items = node.items if isinstance(node, ListNode) else [node] if node is not None else []
+    known = [code for code in CODES if code.startswith("W")]
+    return tuple(read_choice(item, known, "an allowed warning", problems) for item in items)
 
 
 def _read_runs(node: Node | None, draft: Draft) -> Runs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, time
 from typing import Literal
 
@@ -223,7 +223,7 @@ def _read_hours(node: MapNode | None, problems: Problems) -> dict[int, list[tupl
     return hours
 
 
-def read_test(key: Scalar, node: Node, rule_ids: Iterable[str], problems: Problems) -> Mapping[str, Json] | None:
+def read_test(key: Scalar, node: Node, rule_ids: Collection[str], problems: Problems) -> Mapping[str, Json] | None:
     """A test as plain JSON with its place; whoever runs it reads the rest."""
     read = node
     if not isinstance(read, MapNode):
@@ -232,7 +232,7 @@ def read_test(key: Scalar, node: Node, rule_ids: Iterable[str], problems: Proble
     rule = read.get("rule")
     if rule is None and "rules" not in read.entries:
         problems.append(key.complain("E502", "this test names no rule", "add rule: NAME"))
-    elif isinstance(rule, Scalar) and rule.text not in set(rule_ids):
+    elif isinstance(rule, Scalar) and rule.text not in rule_ids:
         problems.append(rule.complain("E502", f"no rule is called {rule.text!r}", did_you_mean(rule.text, rule_ids)))
     place = key.place
     steps = read.get("steps")

@@ -38,10 +38,9 @@ from retain.language.rules import (
     OnError,
     SplitStep,
     Step,
-    StopStep,
     WaitForStep,
 )
-from retain.language.steps import first_message
+from retain.language.steps import always_ends, first_message
 from retain.language.types import Type
 
 SIBLINGS: Mapping[str, tuple[str, ...]] = {
@@ -67,7 +66,7 @@ def read_steps(node: Node, path: str, env: Environment, draft: Draft) -> tuple[t
         return (), env
     steps: list[Step] = []
     for index, item in enumerate(node.items):
-        if steps and isinstance(steps[-1], StopStep):
+        if steps and always_ends(steps[-1]):
             draft.problems.append(item.complain("W211", "no run comes here: the step before ends it"))
         step, env = _read_step(item, f"{path}[{index}]", env, draft)
         if step is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from retain.language.codes.table import CODES
 from retain.language.load.rule import MODES, ON_CHANGE, STATUS
 from retain.language.load.schedules import IF_MISSED
 from retain.language.schemas.rule_file_parts import (
@@ -32,6 +33,7 @@ from retain.language.types import Schema
 from retain.model import Json
 from retain.registry import Action, JsonSchema, Registry
 
+WARNINGS = tuple(code for code in CODES if code.startswith("W"))
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -104,6 +106,11 @@ def _rule() -> JsonSchema:
             "then": {"$ref": "#/$defs/steps"},
             "on_change": words(ON_CHANGE, "What happens to waiting runs when the rule is edited."),
             "was": text("The id that the rule had before it was renamed."),
+            "allow": {
+                "type": ["string", "array"],
+                "items": words(WARNINGS, "A code that `retain docs CODE` explains."),
+                "description": "Codes of warnings that are meant so in this rule and are not told.",
+            },
         },
         required=("when", "then"),
     )

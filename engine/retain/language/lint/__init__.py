@@ -1,0 +1,1 @@
+"""What reads well and is doubtful all the same: warnings that take a whole rule, or all of them, to see."""
