@@ -35,6 +35,13 @@ def test_a_clean_project_says_so_and_ends_with_0(tmp_path: Path) -> None:
     assert (answer.code, answer.out, answer.err) == (0, "ok  1 rule in 2 files, no problems\n", "")
 
 
+def test_an_error_is_the_next_thing_to_look_up_even_after_a_warning(tmp_path: Path) -> None:
+    two = DOUBTFUL + BAD.partition("rules:\n")[2].replace("greet", "later")
+    answer = here("check", bare(tmp_path / "p", two))
+    assert answer.out.index("W201") < answer.out.index("error[E102]")
+    assert answer.out.endswith("next  retain docs E102\n")
+
+
 def test_a_mistake_is_shown_at_its_place_with_the_cure(tmp_path: Path) -> None:
     answer = retain("check", cwd=bare(tmp_path / "p", BAD))
     assert answer.code == 1

@@ -46,6 +46,15 @@ def test_every_path_of_the_api_is_there(door: Door, name: str, slash: str) -> No
     assert inbox.messages[0].kind == (kind or "track")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/", 404), ("POST", "/v2/x", 404), ("GET", "/v1/batch", 405)]
+)
+def test_a_path_or_method_that_is_not_there_says_what_is(door: Door, method: str, path: str, status: int) -> None:
+    server, _ = door
+    answer = server.ask(method, path)
+    assert (answer.status, "POST" in answer.json["help"]) == (status, True)
+
+
 def test_a_batch_is_answered_with_a_report_per_item(door: Door) -> None:
     server, _ = door
     items = [track(messageId="a"), track(messageId="a"), track(userId=None), track(messageId="b", timestamp="?")]

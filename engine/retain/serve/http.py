@@ -117,8 +117,17 @@ def _metrics_handler(ports: HttpPorts) -> Handler:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
-    return refusal(error.status_code, code, error.detail, headers=error.headers)
+    code, cure = _REFUSED.get(error.status_code, ("bad_request", ""))
+    return refusal(error.status_code, code, error.detail, help=cure, headers=error.headers)
+
+
+_REFUSED = {
+    404: (
+        "not_found",
+        "POST events to /v1/batch, or to /v1/track, /v1/identify and the other calls of the Segment API",
+    ),
+    405: ("method_not_allowed", "events come by POST"),
+}
 
 
 async def _server_error(request: Request, error: Exception) -> Response:

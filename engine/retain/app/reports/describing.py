@@ -72,7 +72,7 @@ def _trigger(trigger: Trigger) -> str:
     if isinstance(trigger, EventTrigger):
         return trigger.event
     if isinstance(trigger, BecomesTrigger):
-        return f"becoming, for {format_duration(trigger.held)}" if trigger.held else "becoming"
+        return f"conditions true for {format_duration(trigger.held)}" if trigger.held else "conditions turning true"
     return "a date of the customer" if trigger.field_schedule is not None else "a schedule"
 
 

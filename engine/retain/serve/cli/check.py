@@ -89,7 +89,8 @@ def _show(report: CheckReport) -> None:
     if report.warnings:
         parts += [(" and ", ""), (counted(report.warnings, "warning"), CAREFUL)][0 if parts else 1 :]
     say(*parts, f" in {looked_at}")
-    say(("next  ", QUIET), f"retain docs {report.problems[0].code}")
+    worst = min(report.problems, key=lambda problem: problem.severity != "error")
+    say(("next  ", QUIET), f"retain docs {worst.code}")
 
 
 def _show_problem(problem: Problem) -> None:

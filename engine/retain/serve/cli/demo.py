@@ -6,6 +6,7 @@ import base64
 import email
 import email.policy
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from retain.app.reports.figures import counted
 from retain.app.reports.times import show_time
 from retain.app.simulation.demo import DATA_SETS, demo_project, free_port, make_live_project, run_data_set
 from retain.errors import RetainError
-from retain.serve.cli.output import QUIET, hint, progress, say, title
+from retain.serve.cli.output import QUIET, console, hint, progress, say, title
 from retain.serve.cli.simulate import show_rules
 
 _PATIENCE_S = 30.0
@@ -79,7 +80,6 @@ def _live(directory: Path, *, once: bool) -> None:
             _show_mail(_first(caught))
             click.echo()
             _explain(directory, "abandoned-cart", "bob")
-            click.echo()
             _next_steps(directory, http, once=once)
             if not once:
                 _wait()
@@ -126,7 +126,13 @@ def _short(text: str, most: int) -> str:
 def _explain(directory: Path, rule: str, customer: str) -> None:
     say(f"why did {rule} not start for {customer.title()}?  ", (f"retain explain {rule} {customer}", QUIET))
     click.echo()
-    result = subprocess.run(_retain(directory, "explain", rule, customer), capture_output=True, text=True, check=False)  # noqa: S603
+    result = subprocess.run(  # noqa: S603
+        _retain(directory, "explain", rule, customer),
+        env={**os.environ, "COLUMNS": str(console().width)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     click.echo(result.stdout.rstrip() or result.stderr.rstrip())
 
 
@@ -134,7 +140,7 @@ def _next_steps(directory: Path, http: int, *, once: bool) -> None:
     if once:
         hint("retain init my-shop", "retain check", "retain simulate --events FILE")
         return
-    say("The daemon stays up until Ctrl-C. From another terminal:")
+    say("\nThe daemon stays up until Ctrl-C. From another terminal:")
     hint(f"retain -C {directory} status", f"retain -C {directory} runs list", "retain init my-shop")
     say(("events go to ", QUIET), f"http://127.0.0.1:{http}/v1/batch")
 
