@@ -126,3 +126,11 @@ def test_files_that_a_page_names_exist(page: str) -> None:
 def _is_of_a_project(name: str) -> bool:
     """Whether a reader makes this file on the way."""
     return name == "tests/first-order.yaml"
+
+
+def test_the_page_on_the_rooms_names_every_package() -> None:
+    told = text_of("docs/explanation/architecture.md")
+    engine = ROOT / "engine" / "retain"
+    packages = [path.parent for path in engine.rglob("__init__.py") if path.parent != engine]
+    shown = [path for path in packages if path.parent == engine or path.parent.name in ("language", "app")]
+    assert [path.name for path in shown if f"`{path.name}/`" not in told] == []
