@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import json
+import re
 import socket
 from itertools import islice
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -54,22 +57,61 @@ def events(tmp_path: Path) -> Path:
     return events_file(tmp_path / "events.jsonl", CALLS)
 
 
-def test_json_has_exactly_the_promised_keys(shop: Path, events: Path) -> None:
+def test_json_has_the_promised_keys(shop: Path, events: Path) -> None:
     answer = here("-C", shop, "simulate", "--events", events, "--json")
     assert answer.code == 0
-    seconds = answer.json["seconds"]
-    assert isinstance(seconds, float)
-    assert answer.json == {
+    told = answer.json
+    assert isinstance(told["seconds"], float)
+    assert {key: told[key] for key in ("events", "customers", "from", "to")} == {
         "events": 5,
         "customers": 2,
         "from": "2026-01-01T10:00:00Z",
         "to": "2026-01-03T10:00:00Z",
-        "seconds": seconds,
-        "rules": {
-            "count": {"started": 1, "refused": {"if": 1}, "effects": {"log.write": 1}, "ended": {"done": 1}},
-            "greet": {"started": 1, "refused": {"if": 1}, "effects": {"log.write": 1}, "ended": {"done": 1}},
-        },
     }
+    kept = ("started", "refused", "effects", "ended")
+    assert {name: {key: rule[key] for key in kept} for name, rule in told["rules"].items()} == {
+        "count": {"started": 1, "refused": {"if": 1}, "effects": {"log.write": 1}, "ended": {"done": 1}},
+        "greet": {"started": 1, "refused": {"if": 1}, "effects": {"log.write": 1}, "ended": {"done": 1}},
+    }
+    assert told["rules"]["count"]["days"] == {"2026-01-03": {"effects": 1, "started": 1}}
+    assert told["rules"]["greet"]["steps"] == {"then[1]": 1}
+    assert told["rules"]["greet"]["arms"] == {"live": {"started": 1, "goal": 0}}
+    assert (told["messages"], told["busiest_hour"], told["cost"]) == (0, None, 0)
+    assert told["too_many"] == {"more_than": 3, "customers": 0, "rules": {}, "most": []}
+
+
+def test_a_page_needs_nothing_from_outside_and_holds_every_rule(shop: Path, events: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert here("-C", shop, "simulate", "--events", events, "--html", page).code == 0
+    text = page.read_text()
+    assert "<script" not in text
+    assert not re.search(r"""(?:src|href|url\()\s*=?\s*["'(]?\s*(?:https?:)?//""", text)
+    root = ElementTree.fromstring(re.sub(r"<!doctype html>|<meta[^>]*>", "", text))
+    assert [heading.text for heading in root.iter("h2")][-2:] == ["count", "greet"]
+    assert len(list(root.iter("svg"))) >= 4
+
+
+def test_a_table_has_a_row_for_each_day_and_rule(shop: Path, events: Path, tmp_path: Path) -> None:
+    table = tmp_path / "report.csv"
+    here("-C", shop, "simulate", "--events", events, "--csv", table)
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [(row["day"], row["rule"], row["started"], row["effects"]) for row in rows] == [
+        ("2026-01-01", "greet", "1", "1"),
+        ("2026-01-03", "count", "1", "1"),
+    ]
+
+
+def test_one_rule_alone_shows_how_far_its_runs_came(shop: Path, events: Path) -> None:
+    told = here("-C", shop, "simulate", "--events", events, "--rule", "greet").out
+    assert re.search(r"log\.write +1 █+", told)
+
+
+def test_a_live_rule_is_compared_with_what_it_really_did(shop: Path, tmp_path: Path) -> None:
+    calls = [{key: value for key, value in call.items() if key != "timestamp"} for call in CALLS]
+    here("-C", shop, "import", events_file(tmp_path / "now.jsonl", calls), "--live")
+    told = here("-C", shop, "simulate", "--json").json["rules"]
+    assert {name: rule["really"] for name, rule in told.items()} == {"count": {"started": 1}, "greet": {"started": 1}}
+    assert "1 started (simulated 1)" in here("-C", shop, "simulate").out
 
 
 def test_every_effect_is_a_line_with_the_user_id_that_its_events_came_with(

@@ -6,12 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from decide_help import NOON, plan
+from retain.app.simulation.feeding import receipt
+from retain.app.simulation.ordering import Ordered
+from retain.app.simulation.page import simulation_page
 from retain.app.simulation.simulate import simulate
+from retain.app.simulation.telling import csv_rows, simulation_json
+from retain.decide.facts import Performed
 from retain.instants import DAY, HOUR
 from retain.model import Message, MessageKind
 
@@ -59,11 +66,9 @@ def told(batch: int) -> str:
     """Everything that a simulation says but how long it took, and every action in order."""
     actions: list[str] = []
     result = simulate(plan(RULES), messages(), batch=batch, observe=lambda performed: actions.append(repr(performed)))
-    rules = {
-        name: {"started": rule.started, "refused": rule.refused, "effects": rule.effects, "ended": rule.ended}
-        for name, rule in result.rules.items()
-    }
-    return json.dumps([{"events": result.events, "customers": result.customers, "rules": rules}, actions])
+    told = simulation_json(result) | {"seconds": 0}
+    page = simulation_page(replace(result, seconds=0), plan(RULES).rules, UTC)
+    return json.dumps([told, list(csv_rows(result)), page, actions])
 
 
 def test_the_size_of_a_batch_changes_nothing() -> None:
@@ -86,3 +91,58 @@ def test_the_seed_of_pythons_hashes_and_the_machines_zone_change_nothing(seed: s
     env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == told(500)
+
+
+@pytest.mark.parametrize("piece", [1, 7, 640, 10_000])
+def test_messages_are_ordered_on_disk_as_they_would_be_in_memory(tmp_path: Path, piece: int) -> None:
+    ordered = Ordered(tmp_path, piece)
+    ordered.take(messages())
+    whole = sorted(messages(), key=receipt)
+    assert list(ordered) == whole
+    assert (ordered.first, ordered.last, ordered.count) == (whole[0].received_at, whole[-1].received_at, 640)
+
+
+def test_what_is_held_back_delayed_and_reached_is_counted() -> None:
+    rule = simulate(plan(RULES), messages()).rules["cart"]
+    assert rule.held_back["cap"] > 0
+    assert rule.delayed["quiet_hours"] > 0
+    assert set(rule.arms) == {"live", "holdout"}
+    assert rule.steps["then[1]"] == rule.effects["email.send"] + rule.held_back.total() - rule.steps["then[3]"]
+    assert rule.messages == rule.effects["email.send"] - rule.shadow["email.send"]
+
+
+def test_the_counts_of_days_add_up_to_those_of_the_whole() -> None:
+    for rule in simulate(plan(RULES), messages()).rules.values():
+        by_day = {
+            what: sum(count for (_, name), count in rule.days.items() if name == what)
+            for what in ("started", "effects")
+        }
+        assert by_day == {"started": rule.started, "effects": (rule.effects - rule.shadow).total()}
+
+
+def test_customers_who_would_get_too_much_are_named_with_the_rules_that_it_comes_from() -> None:
+    text = RULES.replace("caps: [1 per 2d], ", "")
+    sent: dict[str, list[int]] = {}
+
+    def observe(performed: Performed) -> None:
+        if performed.action == "email.send" and performed.arm == "live":
+            sent.setdefault(performed.customer, []).append(performed.at)
+
+    outcome = simulate(plan(text), messages(), observe=observe, most_a_week=1)
+    fullest = {
+        customer: max(sum(1 for other in times if at - 7 * DAY < other <= at) for at in times)
+        for customer, times in sent.items()
+    }
+    expected = {customer: count for customer, count in fullest.items() if count > 1}
+    assert expected
+    assert {customer: week.messages for customer, week in outcome.pressure.weeks.items()} == expected
+    assert set(outcome.pressure.rules) == {"cart"}
+
+
+def test_what_an_action_costs_is_added_up() -> None:
+    base = plan(RULES)
+    action = replace(base.registry.actions["email.send"], cost=0.05)
+    registry = replace(base.registry, actions={**base.registry.actions, "email.send": action})
+    outcome = simulate(replace(base, registry=registry), messages())
+    assert outcome.cost == pytest.approx(0.05 * outcome.messages)
+    assert list(outcome.action_costs) == ["email.send"]

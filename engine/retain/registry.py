@@ -122,6 +122,7 @@ class Action:
     retry: Retry = field(default_factory=Retry)
     timeout_s: float = 30.0
     concurrency: int = 8  # at most this many at once
+    cost: float = 0.0  # of one use, in the project's currency; `simulate` adds it up
     customer: Literal["required", "none"] = "required"
     record_kinds: frozenset[str] = frozenset()  # kinds that a store action reads or writes
     plugin: str = ""  # filled in by the loader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retain.model import Instant
 from retain.store.acceptance import counter
 from retain.store.database import Database, Session, Values
 from retain.store.rows import RuleStats, StoreCounts, StoreHealth
@@ -17,6 +18,12 @@ _OF_RULE = {
     "effects": "SELECT state, count(*) FROM effects WHERE rule = ? GROUP BY state",
     "refused_effects": "SELECT reason, count(*) FROM effects WHERE rule = ? AND state = 'refused' GROUP BY reason",
 }
+
+_STARTED = "SELECT rule, count(*) FROM runs WHERE arm = 'live' AND started_at >= ? AND started_at < ? GROUP BY rule"
+_SENT = (
+    "SELECT rule, action, count(*) FROM effects WHERE arm = 'live' AND sent_at >= ? AND sent_at < ?"
+    " GROUP BY rule, action ORDER BY rule, action"
+)
 
 
 class CountMethods:
@@ -66,6 +73,16 @@ class CountMethods:
         with self._db.read() as session:
             counted = {name: _grouped(session, sql, (rule,)) for name, sql in _OF_RULE.items()}
         return RuleStats(**counted)
+
+    def really_done(self, since: Instant, until: Instant) -> dict[str, dict[str, int]]:
+        """By rule: how many live runs `started` in a time, and how often each action was sent; `until` is outside."""
+        found: dict[str, dict[str, int]] = {}
+        with self._db.read() as session:
+            for rule, count in session.rows(_STARTED, (since, until)):
+                found.setdefault(rule, {})["started"] = count
+            for rule, action, count in session.rows(_SENT, (since, until)):
+                found.setdefault(rule, {})[action] = count
+        return found
 
 
 def _count(session: Session, what: str, values: Values = ()) -> int:

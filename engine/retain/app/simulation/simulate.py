@@ -6,10 +6,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from retain.app.simulation.feeding import CHUNK, Given, Knowing, drain, feed, receipt, stand_in
+from retain.app.simulation.feeding import CHUNK, Given, Knowing, drain, feed, stand_in
+from retain.app.simulation.ordering import Ordered
+from retain.app.simulation.outcome import Pressure, RuleOutcome, Simulation
+from retain.app.simulation.watching import Watcher
 from retain.decide.facts import Performed
 from retain.instants import DAY
 from retain.language.plan import Plan
@@ -17,29 +20,8 @@ from retain.model import Instant, Message
 from retain.pipeline import Options, Pipeline
 from retain.store.store import Store
 
+__all__ = ["RuleOutcome", "Simulation", "simulate"]
 _SETTLE = 90 * DAY  # how long after the last event waiting runs are followed
-
-
-@dataclass(slots=True)
-class RuleOutcome:
-    """What one rule did in a simulation."""
-
-    started: int = 0
-    refused: Counter[str] = field(default_factory=Counter)  # starts and effects, by reason
-    effects: Counter[str] = field(default_factory=Counter)  # by action
-    ended: Counter[str] = field(default_factory=Counter)  # by what ended the run
-
-
-@dataclass(slots=True, kw_only=True)
-class Simulation:
-    """What came of one simulation."""
-
-    events: int = 0
-    customers: int = 0
-    start: Instant = 0
-    end: Instant = 0
-    seconds: float = 0.0
-    rules: dict[str, RuleOutcome] = field(default_factory=dict)
 
 
 def simulate(
@@ -51,6 +33,7 @@ def simulate(
     batch: int = CHUNK,
     given: Given | None = None,
     observe: Callable[[Performed], None] | None = None,
+    most_a_week: int = 3,
     progress: Callable[[int], None] | None = None,
 ) -> Simulation:
     """Decide over messages in the order of their receipt.
@@ -61,24 +44,31 @@ def simulate(
             most 90 days; nothing new starts in that time.
         given: what is known from elsewhere; the answers of events count over it.
         observe: told of every action, each answered with its declared example.
+        most_a_week: customers who would get more messages than this within seven days are named.
         progress: told how many messages are decided.
     """
     began = time.perf_counter()
-    ordered = sorted(_cut(messages, start, end), key=receipt)
-    outcome = Simulation(rules={rule: RuleOutcome() for rule in plan.rules})
-    if not ordered:
-        outcome.start, outcome.end = start or 0, end or 0
-        return outcome
-    outcome.start = start if start is not None else ordered[0].received_at
-    outcome.end = end if end is not None else ordered[-1].received_at
+    outcome = Simulation(rules={rule: RuleOutcome() for rule in plan.rules}, pressure=Pressure(most_a_week))
     with tempfile.TemporaryDirectory(prefix="retain-simulate-") as folder:
+        ordered = Ordered(Path(folder))
+        ordered.take(_cut(messages, start, end))
+        outcome.start = ordered.first if start is None else start
+        outcome.end = ordered.last if end is None else end
+        if not ordered.count:
+            return outcome
         store = Store.open(Path(folder) / "simulate.db", scratch=True)
         try:
             tally: Counter[tuple[str, str]] = Counter()
+            watcher = Watcher(plan, outcome, observe)
             options = Options(
-                batch=batch, virtual=True, respond=stand_in, observe=_counting(outcome, observe), tally=tally
+                batch=batch,
+                virtual=True,
+                respond=stand_in,
+                observe=watcher.performed,
+                committed=watcher.committed,
+                tally=tally,
             )
-            pipeline = Pipeline(store, plan, ordered[0].received_at - 1, options)
+            pipeline = Pipeline(store, plan, ordered.first - 1, options)
             outcome.events = feed(pipeline, Knowing(store, given or Given()), ordered, batch, progress=progress)
             drain(pipeline, outcome.end)
             if end is None:
@@ -96,16 +86,6 @@ def _cut(messages: Iterable[Message], start: Instant | None, end: Instant | None
             continue
         before = start is not None and message.received_at < start
         yield replace(message, historical=True) if before else message
-
-
-def _counting(outcome: Simulation, observe: Callable[[Performed], None] | None) -> Callable[[Performed], None]:
-    def counting(performed: Performed) -> None:
-        if performed.rule in outcome.rules:
-            outcome.rules[performed.rule].effects[performed.action] += 1
-        if observe is not None:
-            observe(performed)
-
-    return counting
 
 
 def _count(store: Store, outcome: Simulation, tally: Counter[tuple[str, str]]) -> None:

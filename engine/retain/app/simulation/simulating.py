@@ -20,7 +20,7 @@ from retain.decide.facts import Performed
 from retain.errors import NotFoundError, RetainError, RuleError
 from retain.instants import format_instant
 from retain.language.plan import Plan, make_plan
-from retain.model import Instant, Json, Message
+from retain.model import Instant, Message
 from retain.store.store import Store
 
 _OF_SENDING = frozenset({"E132"})  # what only matters once something is sent
@@ -43,6 +43,7 @@ def simulate_project(
     *,
     rules: Sequence[str] = (),
     effects: Path | None = None,
+    most_a_week: int = 3,
     progress: Callable[[int], None] | None = None,
 ) -> Simulation:
     """Run a project's rules over the past; nothing is sent, and the project's store is only read.
@@ -50,6 +51,7 @@ def simulate_project(
     Args:
         rules: only these; none = all.
         effects: a file that gets one line of JSON per effect.
+        most_a_week: customers who would get more messages than this within seven days are named.
 
     Raises:
         RuleError: a rule has an error.
@@ -63,7 +65,28 @@ def simulate_project(
         stack.enter_context(rare_collection())
         write = None if effects is None else stack.enter_context(_writing(effects))
         messages, given = stack.enter_context(_messages(project, past))
-        return simulate(plan, messages, start=past.start, end=past.end, given=given, observe=write, progress=progress)
+        outcome = simulate(
+            plan,
+            messages,
+            start=past.start,
+            end=past.end,
+            given=given,
+            observe=write,
+            most_a_week=most_a_week,
+            progress=progress,
+        )
+    if not past.files:
+        _compare(project, outcome)
+    return outcome
+
+
+def _compare(project: Project, outcome: Simulation) -> None:
+    """Beside what live rules would have done, what the store says that they did in the same time."""
+    with reading(project.config) as store:
+        really = store.really_done(outcome.start, outcome.end + 1)
+    for name, rule in outcome.rules.items():
+        if name in really and project.ruleset.rules[name].status == "live":
+            rule.really = Counter(really[name])
 
 
 def plan_of(project: Project, rules: Sequence[str]) -> Plan:
@@ -74,26 +97,6 @@ def plan_of(project: Project, rules: Sequence[str]) -> Plan:
             raise NotFoundError("rule", rule, ruleset.rules)
     kept = {name: rule for name, rule in ruleset.rules.items() if not rules or name in rules}
     return make_plan(replace(ruleset, rules=kept), project.schema, project.registry, defaults_of(project.config))
-
-
-def simulation_json(outcome: Simulation) -> Json:
-    """A simulation as plain JSON."""
-    return {
-        "events": outcome.events,
-        "customers": outcome.customers,
-        "from": format_instant(outcome.start),
-        "to": format_instant(outcome.end),
-        "seconds": round(outcome.seconds, 3),
-        "rules": {
-            name: {
-                "started": rule.started,
-                "refused": dict(sorted(rule.refused.items())),
-                "effects": dict(sorted(rule.effects.items())),
-                "ended": dict(sorted(rule.ended.items())),
-            }
-            for name, rule in sorted(outcome.rules.items())
-        },
-    }
 
 
 @contextmanager

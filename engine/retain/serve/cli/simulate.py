@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from retain.app.projects.project import Project
+from retain.app.reports.figures import counted
 from retain.app.reports.reading import short_key, time_or_none
 from retain.app.reports.times import show_time, zone_name
 from retain.app.simulation.charts import bar, daily, sparkline
@@ -21,7 +22,6 @@ from retain.serve.cli.output import (
     amount,
     columns,
     console,
-    counted,
     csv_line,
     hint,
     json_option,
@@ -145,7 +145,7 @@ def _show_funnel(project: Project, name: str, rule: RuleOutcome) -> None:
     if not top:
         return
     click.echo()
-    table = columns("how far runs came", "", "", right=[""], gap=1)
+    table = columns("how far runs came", "runs", "", right=["runs"], gap=1)
     for label, count in rows:
         table.add_row(label[:32], f"{count:,}", bar(count, top, 30))
     show(table)
