@@ -144,8 +144,9 @@ def _keep(
 
 
 def reschedule(facts: Facts, customer: CustomerFacts) -> None:
-    """Set the customer's one next look to the earliest of all."""
-    looks = [state["n"] for state in customer.watches.values() if "n" in state]
+    """Set the customer's one next look to the earliest of all; nobody looks for a watch that no rule has any more."""
+    known = facts.plan.state_ids
+    looks = [state["n"] for name, state in customer.watches.items() if "n" in state and name in known]
     customer.recheck_at = min(looks, default=None)
     facts.changes.customers.add(customer.id)
     if customer.recheck_at is not None:
@@ -161,13 +162,3 @@ def due_watches(facts: Facts, customer: CustomerFacts, at: Instant) -> list[tupl
             found.append((state["n"], watch))
     found.sort(key=lambda entry: (entry[0], entry[1].rule.id, entry[1].trigger.path))
     return found
-
-
-def forget_unknown(facts: Facts, customer: CustomerFacts) -> None:
-    """Drop the state of watches and schedules that no rule has any more."""
-    known = facts.plan.state_ids
-    gone = [watch for watch in customer.watches if watch not in known]
-    for watch in gone:
-        del customer.watches[watch]
-    if gone:
-        reschedule(facts, customer)

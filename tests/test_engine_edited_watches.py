@@ -1,0 +1,27 @@
+"""An edited `becomes`: the looks that the old text has asked for are nobody's any more."""
+
+from __future__ import annotations
+
+from decide_help import NOON, engine, plan, said
+from retain.instants import DAY
+
+QUIET = "rules:\n  q:\n    when: {becomes: [days_since(a) >= %d]}\n    then: [{post.it: {text: 'after %d'}}]\n"
+
+
+def test_a_look_of_the_old_text_is_passed_over_and_the_new_text_fires_in_its_time() -> None:
+    world = engine(QUIET % (30, 30))
+    world.event("u1", "a")
+    world.move_to(NOON + DAY)
+    world.use(plan(QUIET % (45, 45)))
+    world.move_to(NOON + 44 * DAY)
+    assert said(world) == []
+    world.move_to(NOON + 60 * DAY)
+    assert said(world) == ["after 45"]
+
+
+def test_a_look_of_a_rule_that_is_gone_is_passed_over() -> None:
+    world = engine(QUIET % (30, 30))
+    world.event("u1", "a")
+    world.use(plan("rules: {r: {when: {event: b}, then: [{post.it: {text: b}}]}}"))
+    world.move_to(NOON + 60 * DAY)
+    assert said(world) == []
