@@ -106,6 +106,7 @@ class Conditions:
             lambda: f"customer.email starts with '{self.pick('a', 'X', '%')}'",
             lambda: f"customer.email {self.pick('', 'not ')}ends with '{self.pick('@example.com', 'X')}'",
             lambda: "customer.email starts with customer.country",
+            lambda: f"customer.email {self.pick('starts', 'ends')} with '{self.pick('ü', 'ü@exä', 'ß', 'ple.com', '')}'",
         )
 
     def member(self) -> str:
@@ -189,6 +190,7 @@ class Conditions:
             f"customer.renews_at {self.order_op()} customer.birth_date",
             f"customer.renews_at - customer.trial_ends_at {self.order_op()} {self.pick(*DURATIONS)}",
             f"customer.renews_at + 7d {self.order_op()} customer.trial_ends_at",
+            f"-(customer.renews_at - customer.trial_ends_at) {self.order_op()} {self.pick(*DURATIONS)}",
             f"default(customer.renews_at, customer.trial_ends_at) {self.order_op()} '2026-07-01'",
         )
 

@@ -45,7 +45,7 @@ ROOMS = {
 # What each room may use from outside. A plugin may use what its integration needs.
 LIBRARIES = {
     "vocabulary": {"pluggy"},
-    "language": {"croniter", "jsonschema", "minijinja", "msgspec", "yaml"},
+    "language": {"croniter", "jsonschema", "minijinja", "msgspec", "sqlalchemy", "yaml"},
     "decide": set(),
     "store": {"alembic", "msgspec", "sqlalchemy"},
     "deliver": {"jsonschema", "pluggy", "structlog"},

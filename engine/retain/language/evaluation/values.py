@@ -16,7 +16,7 @@ from retain.language.syntax.ast import Literal_, Node
 from retain.language.types import Type
 from retain.model import Fields, Instant, Json
 
-LIMIT = 2**53  # beyond it doubles no longer hold every integer
+LIMIT = 2**51  # parts of an amount: up to here rounding to whole parts is exact in every evaluator
 BOOL = Type("bool")
 NUMBER = Type("number")
 INSTANT = Type("instant")
@@ -64,7 +64,7 @@ def typed(raw: Json, type_: Type, zone: tzinfo) -> Json:
 
 
 def to_money(raw: Json, scale: int) -> int | None:
-    """A decimal number as an exact integer of `scale` parts, half to even; None beyond 2**53 parts."""
+    """A decimal number as an exact integer of `scale` parts, half to even; None beyond 2**51 parts."""
     if type(raw) not in (int, float) or not -LIMIT / scale <= raw <= LIMIT / scale:
         return None
     parts: int = round(raw * scale)

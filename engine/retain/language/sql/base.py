@@ -1,0 +1,67 @@
+"""The state of one translation, and what its parts ask of each other."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from retain.language.sql.dialect import Dialect
+from retain.language.sql.operand import NotInSqlError, Operand
+from retain.language.sql.setting import Setting
+from retain.language.sql.source import CUSTOMERS, EVENTS, Sql
+from retain.language.sql.zones import Zones
+from retain.language.syntax.ast import Node
+
+
+class Base(ABC):
+    """One translation of trees to SQL.
+
+    What the database cannot decide exactly is decided in one direction: while `sure` is set, a test holds only where
+    it certainly does, else wherever it may. `is_exact` tells whether the two are the same.
+    """
+
+    def __init__(self, dialect: Dialect, setting: Setting, zones: Zones, *, sure: bool) -> None:
+        self.dialect = dialect
+        self.setting = setting
+        self.zones = zones
+        self.sure = sure
+        self.is_exact = True
+        self.customer = dialect.document(CUSTOMERS.c.fields)
+        self.row = dialect.document(EVENTS.c.body)
+
+    @abstractmethod
+    def test(self, node: Node, want: bool) -> Sql:
+        """Whether a condition is true, or false; NULL is no."""
+
+    @abstractmethod
+    def operand(self, node: Node) -> Operand:
+        """The value of an expression."""
+
+    def whole(self, node: Node) -> Sql:
+        """The value as one expression, NULL where missing."""
+        return self.operand(node).whole()
+
+    def exact_test(self, node: Node, want: bool) -> Sql:
+        """A test that the database decides by itself.
+
+        Raises:
+            NotInSqlError: it cannot.
+        """
+        before, self.is_exact = self.is_exact, True
+        try:
+            found = self.test(node, want)
+            if not self.is_exact:
+                raise NotInSqlError
+        finally:
+            self.is_exact = before
+        return found
+
+    @contextmanager
+    def flipped(self) -> Iterator[None]:
+        """The other direction, for what stands under a negation."""
+        self.sure = not self.sure
+        try:
+            yield
+        finally:
+            self.sure = not self.sure

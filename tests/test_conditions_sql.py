@@ -1,0 +1,302 @@
+"""A condition as SQL finds whom the reference interpreter finds, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from random import Random
+
+import pytest
+from sqlalchemy import Connection, and_, func, not_, true
+from sqlalchemy.exc import DBAPIError
+
+from condition_coverage import EXPECTED_LABELS, coverage
+from condition_generator import Conditions
+from condition_world import ZONES, checked, environment
+from postgres_help import database
+from retain.language.codegen.conditions import compile_test
+from retain.language.sql import zones as zones_module
+from retain.language.sql.dialect import Dialect
+from retain.language.sql.fields import FieldReading
+from retain.language.sql.history import HistoryReading
+from retain.language.sql.logic import Logic
+from retain.language.sql.operand import Operand, bound, constant
+from retain.language.sql.source import Sql
+from retain.language.sql.sqlite import Sqlite
+from retain.language.sql.zones import Zones
+from retain.language.syntax import ast
+from retain.language.syntax.ast import Node
+from sql_world import World, ask, people_at_one_instant, stored
+
+DATABASES = ("sqlite", "postgresql")
+
+
+# Amounts that rounding makes, halves of the last digit, and dates on which one gets older.
+CHOSEN = (
+    "max(order.total) == 19.99",
+    "sum(order.total where channel is present) in [19.99, 39.98, 49.9]",
+    "min(order.total) - 0.01 <= 19.98 and exists(order)",
+    "round(customer.balance - event.total, 1) != 0",
+    "customer.balance + 0 == 75.25 or customer.balance + 0 == 75.26",
+    "age(customer.birth_date) in [18, 29, 30, 35, 36, 37]",
+    "round(customer.ltv) == 20 or round(customer.ltv, 1) == 0.3",
+)
+
+
+def conditions(seed: int, size: int) -> list[Node]:
+    """The chosen ones and random ones."""
+    env, writer = environment(), Conditions(Random(seed))
+    return [checked(text, env) for text in (*CHOSEN, *(writer.condition() for _ in range(size)))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_zones() -> Iterator[None]:
+    """Only the zones of the world, so that statements stay small."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zones_module, "_every_zone", lambda: {str(zone): zone for zone in ZONES})
+        yield
+
+
+def opened(stack: ExitStack, name: str, world: World) -> Connection:
+    if name == "sqlite":
+        return stack.enter_context(stored(world))
+    url = stack.enter_context(database(empty=True)).replace("postgresql://", "postgresql+psycopg://")
+    return stack.enter_context(stored(world, url))
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_a_database_finds_whom_the_interpreter_finds(name: str) -> None:
+    nodes = conditions(2026, 80)
+    with ExitStack() as stack:
+        world = people_at_one_instant(1, 60)
+        connection = opened(stack, name, world)
+        wrong = [node for node in nodes if not ask(connection, world, node).agrees(world.whom(node, True))]
+    assert wrong == []
+
+
+def test_a_database_finds_for_whom_a_condition_is_false() -> None:
+    world = people_at_one_instant(2, 60)
+    with stored(world) as connection:
+        wrong = [
+            node
+            for node in conditions(3, 40)
+            if not ask(connection, world, node, False).agrees(world.whom(node, False))
+        ]
+    assert wrong == []
+
+
+def test_few_customers_are_left_for_python() -> None:
+    world = people_at_one_instant(4, 60)
+    nodes = conditions(5, 80)
+    with stored(world) as connection:
+        answers = [ask(connection, world, node) for node in nodes]
+    assert sum(answer.is_exact for answer in answers) > len(answers) * 0.4
+    assert sum(len(answer.perhaps) for answer in answers) < len(answers) * len(world.people) * 0.15
+
+
+@pytest.mark.long
+def test_one_meaning_in_four_places() -> None:
+    """Interpreter, generated code, SQLite and PostgreSQL on 1,500 conditions and 500 customers."""
+    nodes, true_in_all, unsure, wrong = conditions(99, 1_500), 0, 0, []
+    for part in range(5):
+        world = people_at_one_instant(part, 100)
+        with ExitStack() as stack:
+            open_ = [opened(stack, name, world) for name in DATABASES]
+            for node in nodes:
+                whom = world.whom(node, True)
+                compiled = compile_test(node)
+                code = {number for number, scope in enumerate(world.people, 1) if compiled(scope.at(scope.now))}
+                answers = [ask(connection, world, node) for connection in open_]
+                if code != whom or not all(answer.agrees(whom) for answer in answers):
+                    wrong.append((node, part))
+                true_in_all += len(whom)
+                unsure += len(answers[0].perhaps)
+    counts = coverage(nodes)
+    print(f"{len(nodes)} conditions x 500 customers: {true_in_all / 7_500:.1f}% true, {unsure / 7_500:.1f}% by Python")
+    for label in EXPECTED_LABELS:
+        print(f"{counts[label]:6} {label}")
+    assert wrong == []
+    assert [label for label in EXPECTED_LABELS if counts[label] < 20] == []
+
+
+# Errors planted in the compiler, each of a kind that has been made somewhere.
+
+Patch = pytest.MonkeyPatch
+
+
+def closed_at_now(patch: Patch) -> None:
+    original = HistoryReading._bounds
+    patch.setattr(HistoryReading, "_bounds", lambda self, window: (original(self, window)[0], self.setting.now + 1))
+
+
+def open_at_start(patch: Patch) -> None:
+    original = HistoryReading._bounds
+
+    def wrong(self: HistoryReading, window: ast.Window | None) -> tuple[Sql | None, int]:
+        low, high = original(self, window)
+        return (None if low is None else low + bound(1)), high
+
+    patch.setattr(HistoryReading, "_bounds", wrong)
+
+
+def not_is_two_valued(patch: Patch) -> None:
+    original = Logic._test
+
+    def wrong(self: Logic, node: Node, want: bool) -> Sql:
+        if isinstance(node, ast.Not) and want:
+            return self.test(node.part, True).is_not(true())
+        return original(self, node, want)
+
+    patch.setattr(Logic, "_test", wrong)
+
+
+def not_in_takes_missing_as_outside(patch: Patch) -> None:
+    original = Logic._in
+
+    def wrong(self: Logic, node: ast.In, want: bool) -> Sql:
+        return original(self, node, True) if want else original(self, node, True).is_not(true())
+
+    patch.setattr(Logic, "_in", wrong)
+
+
+def ends_with_is_like(patch: Patch) -> None:
+    patch.setattr(Sqlite, "ends", lambda self, value, part: value.like(bound("%").op("||")(part)))
+
+
+def starts_with_is_like(patch: Patch) -> None:
+    patch.setattr(Sqlite, "starts", lambda self, value, part: value.like(part.op("||")(bound("%"))))
+
+
+def whole_numbers_divide_to_whole_numbers(patch: Patch) -> None:
+    patch.setattr(Sqlite, "real", lambda self, value: value)
+
+
+def values_that_do_not_fit_are_taken(patch: Patch) -> None:
+    original = FieldReading.stored
+
+    def wrong(self: FieldReading, doc: Sql, path: str, type_: ast.Type) -> Operand:
+        found = original(self, doc, path, type_)
+        return Operand(found.value, (), found.high, found.doubt)
+
+    patch.setattr(FieldReading, "stored", wrong)
+
+
+def between_needs_both_ends(patch: Patch) -> None:
+    original = Logic._between
+
+    def wrong(self: Logic, node: ast.Between, want: bool) -> Sql:
+        present = [self.operand(part).whole().is_not(None) for part in (node.low, node.high)]
+        return and_(original(self, node, want), *present)
+
+    patch.setattr(Logic, "_between", wrong)
+
+
+def segment_lets_unknown_through(patch: Patch) -> None:
+    original = Logic._test
+
+    def wrong(self: Logic, node: Node, want: bool) -> Sql:
+        if isinstance(node, ast.InSegment) and not want:
+            assert node.body is not None
+            return self.test(node.body, False)
+        return original(self, node, want)
+
+    patch.setattr(Logic, "_test", wrong)
+
+
+def amounts_are_cut_off(patch: Patch) -> None:
+    patch.setattr(Sqlite, "_half_even", lambda self, value: value)
+
+
+def the_sum_of_nothing_is_missing(patch: Patch) -> None:
+    original = HistoryReading._one
+
+    def wrong(self: HistoryReading, node: ast.History, value: Sql) -> Sql:
+        is_sum = node.function == "sum" and getattr(value, "name", "") == "coalesce"
+        return original(self, node, next(iter(value.clauses)) if is_sum else value)
+
+    patch.setattr(HistoryReading, "_one", wrong)
+
+
+def everybody_lives_in_one_zone(patch: Patch) -> None:
+    patch.setattr(Zones, "local", lambda self, key, of: constant(of(self._default)))
+
+
+def the_last_event_is_the_first(patch: Patch) -> None:
+    original = HistoryReading._first_row
+
+    def wrong(self: HistoryReading, node: ast.History, value: Sql) -> Sql:
+        return original(self, node, value) if node.function == "first" else self._one(node, func.min(value))
+
+    patch.setattr(HistoryReading, "_first_row", wrong)
+
+
+def undecided_events_count(patch: Patch) -> None:
+    original = HistoryReading._events
+
+    def wrong(self: HistoryReading, node: ast.History, name: str) -> list[Sql]:
+        return original(self, node, name)[:-2] + original(self, node, name)[-1:]
+
+    patch.setattr(HistoryReading, "_events", wrong)
+
+
+def failed_events_count(patch: Patch) -> None:
+    original = HistoryReading._events
+    patch.setattr(HistoryReading, "_events", lambda self, node, name: original(self, node, name)[:-1])
+
+
+def missing_and_not_missing_are_swapped_where_unknown(patch: Patch) -> None:
+    patch.setattr(Logic, "_is_not", lambda self, node, verdict: not_(self.test(node, verdict)))
+
+
+def sets_are_compared_as_texts(patch: Patch) -> None:
+    def wrong(self: Dialect, doc: Sql, path: str, item: Sql, *, text: bool) -> Sql:
+        return func.instr(func.json_extract(doc, f"$.{path}"), item).op(">")(bound(0))
+
+    patch.setattr(Sqlite, "has_member", wrong)
+
+
+MISTAKES = (
+    closed_at_now,
+    open_at_start,
+    not_is_two_valued,
+    not_in_takes_missing_as_outside,
+    ends_with_is_like,
+    starts_with_is_like,
+    whole_numbers_divide_to_whole_numbers,
+    values_that_do_not_fit_are_taken,
+    between_needs_both_ends,
+    segment_lets_unknown_through,
+    amounts_are_cut_off,
+    the_sum_of_nothing_is_missing,
+    everybody_lives_in_one_zone,
+    the_last_event_is_the_first,
+    undecided_events_count,
+    failed_events_count,
+    missing_and_not_missing_are_swapped_where_unknown,
+    sets_are_compared_as_texts,
+)
+
+
+@pytest.fixture(scope="module")
+def trial() -> Iterator[tuple[World, Connection, list[tuple[Node, set[int]]]]]:
+    world = people_at_one_instant(6, 80)
+    with stored(world) as connection:
+        yield world, connection, [(node, world.whom(node, True)) for node in conditions(11, 200)]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
+def test_a_planted_mistake_is_caught(
+    mistake: Callable[[Patch], None],
+    trial: tuple[World, Connection, list[tuple[Node, set[int]]]],
+    monkeypatch: Patch,
+) -> None:
+    world, connection, meant = trial
+    mistake(monkeypatch)
+
+    def is_right(node: Node, whom: set[int]) -> bool:
+        try:
+            return ask(connection, world, node).agrees(whom)
+        except DBAPIError:
+            return False
+
+    assert not all(is_right(node, whom) for node, whom in meant)
