@@ -71,6 +71,7 @@ WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("bad_number", "a number is not finite, or beyond what JSON readers agree on (2^53)"),
         ("bad_json", "it is not one JSON object"),
         ("too_deep", "it is nested too deeply"),
+        ("too_large", "it is larger than one call may be (32 KB)"),
         ("undeclared_event", "no schema declares its event, and retain.yaml says strict_events"),
     ),
 }
