@@ -8,6 +8,7 @@ from collections import Counter
 from hypothesis import strategies as st
 
 from decide_help import NOON
+from retain.decide.facts import Respond
 from retain.instants import DAY, HOUR, MINUTE
 from retain.language.plan import Plan
 from retain.model import Effect, Instant, Json, Message, MessageKind
@@ -201,8 +202,13 @@ def answer(effect: Effect, action: Action, at: Instant) -> EffectResult:
     return EffectResult(effect_id=effect.id, status="done", attempt=effect.attempt, output=action.example.output)
 
 
+def well(effect: Effect, action: Action, at: Instant) -> EffectResult:
+    """Every attempt succeeds."""
+    return EffectResult(effect_id=effect.id, status="done", attempt=effect.attempt, output=action.example.output)
+
+
 def decided(
-    plan: Plan, messages: list[Message], batch: int, *, every: bool = False
+    plan: Plan, messages: list[Message], batch: int, *, every: bool = False, respond: Respond = answer
 ) -> dict[str, list[tuple[Json, ...]]]:
     """Every row of every table after all messages, and eight days, are decided in batches of a size.
 
@@ -211,7 +217,7 @@ def decided(
     """
     store = Store.in_memory()
     tally: Counter[tuple[str, str]] | None = Counter() if every else None
-    pipeline = Pipeline(store, plan, NOON - 1, Options(batch=batch, virtual=True, respond=answer, tally=tally))
+    pipeline = Pipeline(store, plan, NOON - 1, Options(batch=batch, virtual=True, respond=respond, tally=tally))
     store.accept(messages, messages[-1].received_at)
     for until in (messages[-1].received_at, messages[-1].received_at + 8 * DAY):
         for _ in range(20_000):

@@ -26,6 +26,8 @@ from retain.traits import apply_traits, traits_of
 
 CREATED = "customer_created"
 UPDATED = "customer_updated"
+_SETTING = (MessageKind.IDENTIFY, MessageKind.SET)
+_NOTHING: frozenset[str] = frozenset()
 
 
 def decide_event(facts: Facts, event: Event) -> None:
@@ -49,7 +51,7 @@ def _decide_one(facts: Facts, event: Event) -> None:
     is_new = event.seq == customer.first_seq
     is_fresh = is_new or event.merged_from is not None  # anything may have become true of this customer
     changes = _apply(facts, customer, event, is_fresh)
-    changed = names_of(changes)
+    changed = names_of(changes) if changes else _NOTHING
     seen = event
     if event.name == UPDATED:
         seen = event._replace(fields={"changed": sorted({change.field for change in changes})})
@@ -88,7 +90,7 @@ def _apply(facts: Facts, customer: CustomerFacts, event: Event, is_fresh: bool) 
         plan_customer(facts, customer, None, Moment.of_event(event))
     if event.kind is MessageKind.CONSENT or event.name == "unsubscribed":
         _consent(facts, customer, event)
-    elif isinstance(event.fields.get("consent"), dict) and event.kind in (MessageKind.IDENTIFY, MessageKind.SET):
+    elif event.kind in _SETTING and isinstance(event.fields.get("consent"), dict):
         for purpose, granted in sorted(event.fields["consent"].items()):
             if isinstance(granted, bool):
                 _answer(facts, customer, event, purpose, granted)
@@ -116,10 +118,8 @@ def _answer(facts: Facts, customer: CustomerFacts, event: Event, purpose: str, g
 
 def _close_records(facts: Facts, customer: CustomerFacts, event: Event) -> None:
     """An event such as `task_closed` from outside closes the record that it names."""
-    for kind in facts.plan.registry.record_kinds.values():
-        field = kind.closed_by.get(event.name)
-        if field is None:
-            continue
+    for kind in facts.plan.closed_by.get(event.name, ()):
+        field = kind.closed_by[event.name]
         record = facts.records.get(kind.name, str(event.fields.get(field, "")))
         if record is not None and record.state != kind.states[-1]:
             fields = {**record.fields, **{key: value for key, value in event.fields.items() if key != "state"}}
@@ -127,6 +127,8 @@ def _close_records(facts: Facts, customer: CustomerFacts, event: Event) -> None:
 
 
 def _wake_runs(facts: Facts, customer: CustomerFacts, event: Event, moment: Moment) -> None:
+    if not customer.runs:
+        return
     runs = customer.live_runs()
     # Queued runs first: one that this event ends must not begin because the event frees its key.
     for run in sorted(runs, key=_begins_later):

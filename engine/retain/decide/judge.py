@@ -83,10 +83,11 @@ def judge(facts: Facts, customer: CustomerFacts, candidate: Candidate, occasion:
     """The verdict on a candidate that the first checks did not refuse; pure."""
     rule, key = candidate.rule, _key(candidate, customer, occasion.event)
     assert key is not None, "a missing key is a refusal"
-    would_be = _would_be(rule, customer, key, occasion, moment)
-    ended_by, path = level_that_ends(rule, would_be, customer, moment)
-    if ended_by:
-        return Verdict(Outcome.ALREADY_EXITED, path, key=key)
+    if rule.exit_when or rule.goal is not None:
+        would_be = _would_be(rule, customer, key, occasion, moment)
+        ended_by, path = level_that_ends(rule, would_be, customer, moment)
+        if ended_by:
+            return Verdict(Outcome.ALREADY_EXITED, path, key=key)
     known = customer.runs.get(run_id_of(rule, customer, key, occasion.cause))
     if known is not None and known.state is not RunState.ENDED:
         return Verdict(Outcome.REPEATED, "when", key=key, arm=known.arm, why=f"run {known.id}")

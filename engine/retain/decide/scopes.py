@@ -15,15 +15,22 @@ def event_scope(
     customer: CustomerFacts, moment: Moment, event: Fields = NOTHING, changed: frozenset[str] = frozenset()
 ) -> Scope:
     """The scope of a rule that may start."""
+    now = moment.now
+    if customer.metrics_at != now:
+        customer.metrics.clear()
+        customer.metrics_at = now
     return Scope(
-        now=moment.now,
-        customer=customer.fields,
-        history=customer.history,
-        first_seen=customer.first_seen,
-        event=event,
-        changed=changed,
-        zone=customer.zone,
-        metrics=_metrics(customer, moment.now),
+        now,
+        customer.fields,
+        customer.history,
+        customer.first_seen,
+        event,
+        NOTHING,
+        NOTHING,
+        changed,
+        None,
+        customer.zone,
+        customer.metrics,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from retain.decide.advance import advance, finish_run
@@ -14,10 +14,10 @@ from retain.decide.watches import Edge
 from retain.language.candidates import CONDITION, Candidate, Candidates, Refusal
 from retain.language.rules import Rule
 from retain.language.scope import Scope
-from retain.model import DecisionRow, Event, Outcome
+from retain.model import DecisionRow, Event, Json, Outcome
 
 Outcomes: TypeAlias = list[Refusal]  # one per rule looked at; a start has no clause
-Entry: TypeAlias = tuple[Candidate, Occasion, Refusal | None]  # what its condition said already, where it refused
+Entry: TypeAlias = tuple[Candidate, Occasion]
 
 # Refusals before or at `if` go into the packed summary only; from there on each has a row of its own.
 SUMMARY_ONLY = frozenset(
@@ -42,12 +42,12 @@ def start_rules(
     """
     done: set[str] = set()
     tally = facts.tally
-    for candidate, occasion, known in entries:
+    for candidate, occasion in entries:
         rule = candidate.rule
         if rule.id in done:
             outcomes.append((rule.revision, _OTHER_TRIGGER, -1))
             continue
-        refused = known or refusal(candidate, customer, occasion, scope)
+        refused = refusal(candidate, customer, occasion, scope)
         if refused is not None:
             outcomes.append(refused)
             if tally is not None:
@@ -84,16 +84,26 @@ def start_by_event(
     scope = event_scope(customer, moment, event.fields, changed)
     late = is_late(facts, event)
     places, refusals = found.look(scope)
-    if not edges and not late and None not in refusals:
-        outcomes += cast(Outcomes, refusals)
-        if facts.tally is not None:
-            facts.tally.update((found.all[place].rule.id, _NAMES[CONDITION]) for place in places)
+    if late:
+        refused: dict[int, Refusal] = {}
+    elif not edges and None not in refusals:
+        _refuse(facts, found, dict(zip(places, refusals, strict=True)), outcomes)
         return
-    occasion = Occasion(
-        event.cause, {"kind": "event", "name": event.name, "planned_at": event.occurred_at}, event, late
-    )
-    entries = _in_order(customer, found, scope, occasion, edges, () if late else zip(places, refusals, strict=True))
+    else:
+        refused = {place: why for place, why in zip(places, refusals, strict=True) if why is not None}
+        places = [place for place in places if place not in refused]
+    trigger: dict[str, Json] = {"kind": "event", "name": event.name, "planned_at": event.occurred_at}
+    occasion = Occasion(event.cause, trigger, event, late)
+    entries = _in_order(customer, found, scope, occasion, edges, places, refused)
     start_rules(facts, customer, entries, scope, moment, outcomes)
+    _refuse(facts, found, refused, outcomes)
+
+
+def _refuse(facts: Facts, found: Candidates, refused: Mapping[int, Refusal | None], outcomes: Outcomes) -> None:
+    """Note candidates that their conditions refuse, for which nothing more is built."""
+    outcomes += cast(Iterable[Refusal], refused.values())
+    if facts.tally is not None:
+        facts.tally.update((found.all[place].rule.id, _NAMES[CONDITION]) for place in refused)
 
 
 def _in_order(
@@ -102,46 +112,48 @@ def _in_order(
     scope: Scope,
     occasion: Occasion,
     edges: Sequence[Edge],
-    refused: Iterable[tuple[int, Refusal | None]],
+    places: Iterable[int],
+    refused: dict[int, Refusal],
 ) -> Iterator[Entry]:
     """Candidates and edges in the order of rule ids and triggers; found anew behind a start that changes the customer.
 
     Args:
-        refused: what the candidates' conditions said before any of them started.
+        places: of the candidates that are to be judged.
+        refused: what the conditions of the others said before any rule started; what is said anew is taken out.
     """
-    known = dict(refused)
     edits = customer.edits
-    queue = _queue(found, known or found.positions(scope), occasion, edges)
+    queue = _queue(found, places, occasion, edges)
     while queue:
-        place, candidate, its_occasion = queue.pop()
-        yield candidate, its_occasion, known.get(place)
+        candidate, its_occasion = queue.pop()
+        yield candidate, its_occasion
         if customer.edits != edits:
             edits = customer.edits
-            known = {}
             here = candidate.order
+            for place in [place for place in refused if found.all[place].order > here]:
+                del refused[place]
             anew = _queue(found, found.positions(scope), occasion, edges)
-            queue = [entry for entry in anew if entry[1].order > here]
+            queue = [entry for entry in anew if entry[0].order > here]
 
 
 def _queue(
     found: Candidates, places: Iterable[int], occasion: Occasion, edges: Sequence[Edge]
-) -> list[tuple[int, Candidate, Occasion]]:
+) -> list[tuple[Candidate, Occasion]]:
     """What is to be judged, the first last."""
-    queue = [(place, found.all[place], occasion) for place in sorted(places)]
+    queue = [(found.all[place], occasion) for place in sorted(places)]
     if edges:
-        queue += [(-1, edge.candidate, edge.occasion) for edge in edges]
+        queue += [(edge.candidate, edge.occasion) for edge in edges]
         queue.sort(key=_by_rule)
     queue.reverse()
     return queue
 
 
-def _by_rule(entry: tuple[int, Candidate, Occasion]) -> tuple[str, int]:
-    return entry[1].order
+def _by_rule(entry: tuple[Candidate, Occasion]) -> tuple[str, int]:
+    return entry[0].order
 
 
 def entry_of(edge: Edge) -> Entry:
     """An edge as what may start its rule."""
-    return edge.candidate, edge.occasion, None
+    return edge.candidate, edge.occasion
 
 
 _NAMES = tuple(outcome.value for outcome in OUTCOMES)

@@ -15,7 +15,7 @@ from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, S
 from retain.language.scope import Scope
 from retain.language.types import Schema
 from retain.model import Millis, digest
-from retain.registry import Registry
+from retain.registry import RecordKind, Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +102,7 @@ class Plan:
     watches_by_field: Mapping[str, tuple[Watch, ...]]  # by first part of the customer field
     personal_schedules: tuple[Planned, ...]  # by each customer's own dates or zone
     crons: tuple[Planned, ...]  # at one instant for everybody
+    closed_by: Mapping[str, tuple[RecordKind, ...]]  # by name of the event that closes such records
     state_ids: frozenset[str]  # of all watches and personal schedules
     needs: Needs
     revisions: dict[str, Rule] = field(default_factory=dict)  # by revision hash; pinned ones are added when met
@@ -154,12 +155,21 @@ def make_plan(ruleset: RuleSet, schema: Schema, registry: Registry, defaults: De
         watches_by_field=_watches_by(watches, lambda needs: {name.split(".")[0] for name in needs.customer}),
         personal_schedules=tuple(planned for planned in schedules if planned.is_personal),
         crons=tuple(planned for planned in schedules if not planned.is_personal),
+        closed_by=_closed_by(registry),
         state_ids=frozenset(
             [watch.id for watch in watches] + [planned.id for planned in schedules if planned.is_personal]
         ),
         needs=Needs.union(*(rule.needs for rule in rules.values())),
         revisions={rule.revision: rule for rule in rules.values()},
     )
+
+
+def _closed_by(registry: Registry) -> Mapping[str, tuple[RecordKind, ...]]:
+    found: dict[str, list[RecordKind]] = defaultdict(list)
+    for kind in registry.record_kinds.values():
+        for event in kind.closed_by:
+            found[event].append(kind)
+    return {event: tuple(kinds) for event, kinds in found.items()}
 
 
 def _watches_by(watches: Iterable[Watch], names: Callable[[Needs], Iterable[str]]) -> Mapping[str, tuple[Watch, ...]]:

@@ -114,7 +114,8 @@ def make_agenda(
         _cut(agenda, effect_keys, len(effects), limit)
     agenda.heap = [key for key in keys if key <= agenda.cut]
     heapq.heapify(agenda.heap)
-    _drop_past_cut(agenda)
+    if len(agenda.heap) < len(keys):
+        _drop_past_cut(agenda)
     return agenda
 
 

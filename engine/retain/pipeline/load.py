@@ -100,17 +100,17 @@ def load_shared_records(store: Store, facts: Facts) -> None:
 
 def _customer(row: CustomerRow, plan: Plan, watermark: int) -> CustomerFacts:
     return CustomerFacts(
-        id=row.id,
-        key=row.key,
-        fields=row.fields,
-        stamps=row.stamps,
-        first_seen=row.first_seen,
-        zone=zone_of(row.fields, plan.defaults.zone),
-        watches=row.watches,
-        recheck_at=row.recheck_at,
-        first_seq=row.first_seq,
-        is_new=row.first_seq > watermark,
-        history=History(decode),
+        row.id,
+        row.key,
+        row.fields,
+        row.stamps,
+        row.first_seen,
+        zone_of(row.fields, plan.defaults.zone),
+        row.watches,
+        row.recheck_at,
+        row.first_seq,
+        row.first_seq > watermark,
+        History(decode),
     )
 
 

@@ -13,6 +13,7 @@ from retain.store.identity import IdentityCache, Resolver, identities_of, identi
 from retain.store.rows import Accepted
 
 INSERT_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 14)})"
+INSERT_NEW_EVENT = f"{INSERT_EVENT} ON CONFLICT (source, message_id) DO NOTHING"
 COUNTER = "SELECT value FROM counters WHERE name = ?"
 
 
@@ -67,6 +68,10 @@ def raise_counter(session: Session, name: str, value: int) -> None:
     session.change("UPDATE counters SET value = ? WHERE name = ? AND value < ?", (value, name, value))
 
 
+class _KnownError(Exception):
+    """A message that was taken for new is stored already; nothing is written, and who is known is asked."""
+
+
 class AcceptanceMethods:
     """The part of the store that takes messages in."""
 
@@ -85,23 +90,50 @@ class AcceptanceMethods:
         """
         if not messages:
             return []
-        numbers = self._sources.number(message.source for message in messages)
+        numbers = self._sources.number({message.source for message in messages})
+        known = self._known(messages, numbers) if self._db.in_transaction else {}
+        while True:  # nearly always all are new, so that they are asked for only after one was not
+            try:
+                return self._accept(messages, numbers, known)
+            except _KnownError:
+                known = self._known(messages, numbers)
+
+    def _accept(
+        self,
+        messages: Sequence[Message],
+        numbers: Mapping[str, int],
+        known: dict[tuple[int, str], tuple[int, int]],
+    ) -> list[Accepted]:
         with self._db.write() as session:
-            known = _known(session, messages, numbers)
-            new = [message for message in messages if (numbers[message.source], message.message_id) not in known]
+            new = messages
+            if known:
+                new = [message for message in messages if (numbers[message.source], message.message_id) not in known]
             resolver = Resolver(session, self._identities, counter(session, "last_customer"))
             resolver.load(identities_of(new))
             results, events = _place(messages, numbers, known, resolver, counter(session, "last_seq"))
             resolver.flush()
-            session.change_many(
-                INSERT_EVENT, [event_values(event, event.seq, numbers[event.source], None) for event in events]
-            )
+            rows = [event_values(event, event.seq, numbers[event.source], None) for event in events]
+            if rows and session.change_many(INSERT_NEW_EVENT, rows) < len(rows):
+                raise _KnownError
             if events:
                 raise_counter(session, "last_seq", events[-1].seq)
             raise_counter(session, "last_customer", resolver.last_customer)
         self._identities.update(resolver.known.items())
         self._fresh.add(events)
         return results
+
+    def _known(self, messages: Sequence[Message], numbers: Mapping[str, int]) -> dict[tuple[int, str], tuple[int, int]]:
+        """Place and customer of those that are stored, by source and message id."""
+        by_source: dict[int, list[str]] = {}
+        for message in messages:
+            by_source.setdefault(numbers[message.source], []).append(message.message_id)
+        found = {}
+        sql = "SELECT message_id, seq, customer FROM events WHERE source = ? AND message_id IN {wanted}"
+        with self._db.read() as session:
+            for source, ids in by_source.items():
+                for message_id, seq, customer in session.rows_in(sql, ids, before=(source,)):
+                    found[source, message_id] = seq, customer
+        return found
 
     def ensure_customers(self, keys: Sequence[str], now: Instant) -> dict[str, int]:
         """The customer of each key (`user:17`, `anonymous:…`, `email:…`); unknown ones are made, first seen now.
@@ -127,20 +159,6 @@ class AcceptanceMethods:
         return {key: resolver.known[identity] for key, identity in wanted.items()}
 
 
-def _known(
-    session: Session, messages: Sequence[Message], numbers: Mapping[str, int]
-) -> dict[tuple[int, str], tuple[int, int]]:
-    by_source: dict[int, list[str]] = {}
-    for message in messages:
-        by_source.setdefault(numbers[message.source], []).append(message.message_id)
-    found = {}
-    sql = "SELECT message_id, seq, customer FROM events WHERE source = ? AND message_id IN {wanted}"
-    for source, ids in by_source.items():
-        for message_id, seq, customer in session.rows_in(sql, ids, before=(source,)):
-            found[source, message_id] = seq, customer
-    return found
-
-
 def _place(
     messages: Sequence[Message],
     numbers: Mapping[str, int],
@@ -151,15 +169,15 @@ def _place(
     results: list[Accepted] = []
     events: list[Event] = []
     for message in messages:
-        source = numbers[message.source]
-        before = known.get((source, message.message_id))
+        name = numbers[message.source], message.message_id
+        before = known.get(name)
         if before is not None:
             results.append(Accepted(before[0], before[1], duplicate=True))
             continue
         last_seq += 1
         customer, absorbed = resolver.place(message, last_seq)
         results.append(Accepted(last_seq, customer))
-        known[source, message.message_id] = last_seq, customer
+        known[name] = last_seq, customer
         events.append(
             Event(
                 last_seq,
@@ -171,8 +189,10 @@ def _place(
                 message.received_at,
                 message.source,
                 message.message_id,
-                historical=message.historical,
-                merged_from=absorbed,
+                0,
+                "",
+                message.historical,
+                absorbed,
             )
         )
     return results, events

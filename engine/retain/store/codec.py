@@ -43,36 +43,20 @@ def encode(value: Json) -> str:
 
 def event_of(row: Row, sources: Mapping[int, str]) -> Event:
     """An event from its EVENT_COLUMNS."""
+    seq, customer, kind, name, body, occurred_at, received_at, source, message_id, depth, historical, *others = row
+    origin, merged_from, cause_seq = others
     return Event(
-        seq=row[0],
-        customer=row[1],
-        kind=KINDS[row[2]],
-        name=row[3],
-        fields=decode(row[4]),
-        occurred_at=row[5],
-        received_at=row[6],
-        source=sources[row[7]],
-        message_id=row[8],
-        depth=row[9],
-        historical=bool(row[10]),
-        origin=row[11] or "",
-        merged_from=row[12],
-        cause_seq=row[13],
-    )
+        seq, customer, KINDS[kind], name, decode(body), occurred_at, received_at, sources[source], message_id,
+        depth, origin or "", bool(historical), merged_from, cause_seq,
+    )  # fmt: skip
 
 
 def customer_of(row: Row) -> CustomerRow:
     """A customer from its CUSTOMER_COLUMNS."""
+    id_, key, fields, stamps, first_seen, first_seq, watches, recheck_at, merged_into = row
+    watched = decode(watches) if watches else {}
     return CustomerRow(
-        id=row[0],
-        key=row[1],
-        fields=decode(row[2]),
-        stamps=decode(row[3]),
-        first_seen=row[4],
-        first_seq=row[5],
-        watches=decode(row[6]) if row[6] else {},
-        recheck_at=row[7],
-        merged_into=row[8],
+        id_, key, decode(fields), decode(stamps), first_seen, watched, recheck_at, merged_into, first_seq
     )
 
 

@@ -150,6 +150,11 @@ class Database:
             finally:
                 self._depth = 0
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, of which what is written now may become a part."""
+        return self._depth > 0
+
     def checkpoint(self) -> None:
         """Move what is committed to where it stays, so that a copy of the file alone is whole."""
         if not self.read_only and not self.dialect.one_connection:

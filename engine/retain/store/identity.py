@@ -8,7 +8,6 @@ two users), an alias whatever it names. An identify links an address that nobody
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import TypeAlias
@@ -52,30 +51,34 @@ def normal_address(address: str) -> str:
 
 
 class IdentityCache:
-    """The identities used last, up to a bound, so that most messages are placed without a query."""
+    """The identities used last, up to a bound, so that most messages are placed without a query.
+
+    They are kept in two halves: once the younger one is full, the older one is let go.
+    """
 
     def __init__(self, size: int = 50_000) -> None:
-        self._size = size
-        self._known: OrderedDict[Identity, int] = OrderedDict()
+        self._half = max(1, size // 2)
+        self._young: dict[Identity, int] = {}
+        self._old: dict[Identity, int] = {}
 
     def get(self, identity: Identity) -> int | None:
         """The customer, if it is remembered."""
-        customer = self._known.get(identity)
-        if customer is not None:
-            self._known.move_to_end(identity)
+        customer = self._young.get(identity)
+        if customer is None:
+            customer = self._old.get(identity)
+            if customer is not None:
+                self._young[identity] = customer
         return customer
 
     def update(self, found: Iterable[tuple[Identity, int]]) -> None:
         """Remember what is committed."""
-        for identity, customer in found:
-            self._known[identity] = customer
-            self._known.move_to_end(identity)
-        while len(self._known) > self._size:
-            self._known.popitem(last=False)
+        self._young.update(found)
+        if len(self._young) > self._half:
+            self._old, self._young = self._young, {}
 
     def clear(self) -> None:
         """Forget everything."""
-        self._known.clear()
+        self._young, self._old = {}, {}
 
 
 class Resolver:

@@ -23,8 +23,7 @@ class CustomerRow:
     first_seq: int = 0  # the accepted event that made the customer: the one that fires customer_created; 0 for none
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What came of one message: its place in the order, or that it was known already."""
 
     seq: int
