@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from cli_help import bare, here, project, retain, too_wide
 from retain.resources import resource
@@ -79,6 +80,132 @@ def test_github_gets_an_annotation_at_the_line(tmp_path: Path) -> None:
         "::error file=rules/rules.yaml,line=6,col=9,title=E102::unknown field customer.contry"
         "%0Adid you mean customer.country? else declare it in schemas/customer.json\n"
     )
+
+
+# What SARIF 2.1.0 (section 3) requires of the parts that are written here, and what GitHub asks beyond it.
+SARIF = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "properties": {
+        "version": {"const": "2.1.0"},
+        "$schema": {"type": "string", "format": "uri"},
+        "runs": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/run"}},
+    },
+    "$defs": {
+        "message": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
+        "level": {"enum": ["none", "note", "warning", "error"]},
+        "run": {
+            "type": "object",
+            "required": ["tool", "results"],
+            "properties": {
+                "tool": {
+                    "type": "object",
+                    "required": ["driver"],
+                    "properties": {"driver": {"$ref": "#/$defs/driver"}},
+                },
+                "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                "invocations": {"type": "array", "items": {"required": ["executionSuccessful"]}},
+                "results": {"type": "array", "items": {"$ref": "#/$defs/result"}},
+            },
+        },
+        "driver": {
+            "type": "object",
+            "required": ["name", "rules"],
+            "properties": {
+                "rules": {
+                    "type": "array",
+                    "items": {
+                        "required": ["id", "shortDescription", "fullDescription", "help"],
+                        "properties": {
+                            "id": {"pattern": "^[EW][0-9]{3}$"},
+                            "shortDescription": {"$ref": "#/$defs/message"},
+                        },
+                    },
+                }
+            },
+        },
+        "result": {
+            "type": "object",
+            "required": ["ruleId", "ruleIndex", "level", "message", "locations", "partialFingerprints"],
+            "properties": {
+                "level": {"$ref": "#/$defs/level"},
+                "message": {"$ref": "#/$defs/message"},
+                "ruleIndex": {"type": "integer", "minimum": 0},
+                "locations": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/location"}},
+                "partialFingerprints": {"additionalProperties": {"type": "string"}},
+            },
+        },
+        "location": {
+            "required": ["physicalLocation"],
+            "properties": {
+                "physicalLocation": {
+                    "required": ["artifactLocation", "region"],
+                    "properties": {
+                        "artifactLocation": {
+                            "required": ["uri"],
+                            "properties": {"uri": {"type": "string", "pattern": r"^[^ \\]+$"}},
+                        },
+                        "region": {
+                            "required": ["startLine", "startColumn", "endColumn"],
+                            "additionalProperties": {"type": ["integer", "object"]},
+                        },
+                    },
+                }
+            },
+        },
+    },
+}
+
+
+def test_sarif_names_every_problem_with_its_code_its_place_and_what_the_code_means(tmp_path: Path) -> None:
+    folder = bare(tmp_path / "p", BAD)
+    (folder / "rules" / "a letter.yaml").write_text(DOUBTFUL.replace("greet", "doubt"))
+    answer = retain("check", "--format", "sarif", cwd=folder)
+    assert answer.code == 1
+    Draft202012Validator(SARIF).validate(answer.json)
+    [run] = answer.json["runs"]
+    assert [(found["ruleId"], found["level"]) for found in run["results"]] == [("W201", "warning"), ("E102", "error")]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rules[found["ruleIndex"]]["id"] for found in run["results"]] == ["W201", "E102"]
+    places = [found["locations"][0]["physicalLocation"] for found in run["results"]]
+    assert [place["artifactLocation"]["uri"] for place in places] == ["rules/a%20letter.yaml", "rules/rules.yaml"]
+    assert places[1]["region"] == {
+        "startLine": 6,
+        "startColumn": 9,
+        "endColumn": 24,
+        "snippet": {"text": '      - customer.contry == "DE"'},
+    }
+
+
+def test_sarif_of_a_clean_project_has_no_results(tmp_path: Path) -> None:
+    answer = here("check", bare(tmp_path / "p", GOOD), "--format", "sarif")
+    Draft202012Validator(SARIF).validate(answer.json)
+    assert (answer.code, answer.json["runs"][0]["results"]) == (0, [])
+
+
+def test_a_finding_keeps_its_fingerprint_when_lines_come_before_it(tmp_path: Path) -> None:
+    folder = bare(tmp_path / "p", BAD)
+    before = retain("check", "--format", "sarif", cwd=folder).json["runs"][0]["results"][0]
+    (folder / "rules" / "rules.yaml").write_text("# What we send.\n\n" + BAD)
+    after = retain("check", "--format", "sarif", cwd=folder).json["runs"][0]["results"][0]
+    assert before["partialFingerprints"] == after["partialFingerprints"]
+    assert before["locations"] != after["locations"]
+
+
+def test_warnings_of_one_code_do_not_fill_the_screen(tmp_path: Path) -> None:
+    clauses = "".join(f'      - customer.country != "{country}"\n' for country in ("AT", "DE", "CH", "FR") * 4)
+    text = DOUBTFUL.replace('      - customer.country != "DE"\n', clauses)
+    answer = here("check", bare(tmp_path / "p", text))
+    assert answer.out.count("help: ") == 10
+    assert "warning[W201] 6 more; retain check --json names them all\n" in answer.out
+    assert "16 warnings in 1 rule" in answer.out
+
+
+def test_what_is_doubtful_about_a_whole_rule_is_told_unless_it_is_allowed(tmp_path: Path) -> None:
+    text = GOOD.replace("    when:", "    if: [count(order_completed) >= 0]\n    when:")
+    assert [found["code"] for found in here("check", bare(tmp_path / "p", text), "--json").json["problems"]] == ["W214"]
+    allowed = text.replace("    when:", "    allow: [W214]\n    when:")
+    assert here("check", bare(tmp_path / "q", allowed), "--json").json["problems"] == []
 
 
 def test_a_warning_alone_is_no_failure_unless_asked_for(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retain.app.projects.project import SCHEMAS
+from retain.app.projects.project import SCHEMAS, template_files
 from retain.config.keys import config_json_schema
 from retain.config.settings import FILE, load_config
 from retain.deliver.loading import LoadedPlugins, PluginInfo, load_plugins
@@ -30,9 +30,10 @@ def schema_of(folder: Path, loaded: LoadedPlugins) -> Schema:
 
 
 def rules_schema(folder: Path) -> Json:
-    """The JSON Schema of rule files for these plugins, events and fields."""
+    """The JSON Schema of rule files for these plugins, events, fields and templates."""
     loaded = plugins_of(folder)
-    return rules_json_schema(loaded.registry, schema_of(folder, loaded))
+    templates = {name.rpartition(".")[0] for name in template_files(folder)} if (folder / FILE).is_file() else ()
+    return rules_json_schema(loaded.registry, schema_of(folder, loaded), templates)
 
 
 def config_schema(folder: Path) -> Json:

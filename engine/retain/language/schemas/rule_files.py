@@ -29,16 +29,29 @@ from retain.language.schemas.rule_file_parts import (
     text,
     words,
 )
-from retain.language.types import Schema
+from retain.language.types import Schema, Type
 from retain.model import Json
 from retain.registry import Action, JsonSchema, Registry
 
 WARNINGS = tuple(code for code in CODES if code.startswith("W"))
+_KINDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "number": "a number",
+    "money": "an amount",
+    "text": "a text",
+    "instant": "an instant",
+    "date": "a date",
+    "duration": "a duration",
+    "text_set": "a set of texts",
+    "number_set": "a set of numbers",
+    "opaque": "anything",
+}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def rules_json_schema(registry: Registry, schema: Schema) -> dict[str, Json]:
-    """The schema of one rule file for these actions, events and customer fields."""
+def rules_json_schema(registry: Registry, schema: Schema, templates: Iterable[str] = ()) -> dict[str, Json]:
+    """The schema of one rule file for these actions, events, customer fields and message templates."""
     return {
         "$schema": DIALECT,
         "title": "Retain rule file",
@@ -75,7 +88,7 @@ def rules_json_schema(registry: Registry, schema: Schema) -> dict[str, Json]:
             "awaited": _awaited({}),
             "goal": _awaited({"within": {**DURATION, "description": "Counted from the start; 7d if not written."}}),
             "steps": listed({"$ref": "#/$defs/step"}, "One thing after another."),
-            "step": _step(registry, schema),
+            "step": _step(registry, schema, sorted(templates)),
         },
     }
 
@@ -176,15 +189,23 @@ def _awaited(more: JsonSchema) -> JsonSchema:
     )
 
 
-def _step(registry: Registry, schema: Schema) -> JsonSchema:
-    fields: dict[str, Json] = {name: {} for name in sorted(schema.customer)}
+def _step(registry: Registry, schema: Schema, templates: list[str]) -> JsonSchema:
+    fields: dict[str, Json] = {name: {"description": _told(kind)} for name, kind in sorted(schema.customer.items())}
     changes = obj("New values of customer fields; null takes one away.", fields)
-    actions = {name: _inputs(action) for name, action in sorted(registry.actions.items())}
+    actions = {name: _inputs(action, templates) for name, action in sorted(registry.actions.items())}
     return obj("One step: one action, and what goes with it.", {**CORE_STEPS, "set": changes, **actions})
 
 
-def _inputs(action: Action) -> JsonSchema:
+def _told(kind: Type) -> str:
+    """What a field is, for people."""
+    listed_values = f", one of {', '.join(kind.enum)}" if kind.enum else ""
+    return f"A customer field: {_KINDS.get(kind.kind, kind.kind)}{listed_values}."
+
+
+def _inputs(action: Action, templates: list[str]) -> JsonSchema:
     loose = _loosened(action.inputs)
+    if templates and "template" in loose.get("properties", {}):
+        loose["properties"]["template"]["examples"] = templates
     return {
         **loose,
         "type": ["object", "null"] if not loose.get("required") else "object",

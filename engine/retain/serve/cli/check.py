@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Literal
 
 import click
 from rich.text import Text
@@ -13,14 +13,18 @@ from retain.app.reports.figures import counted
 from retain.model import Json, Problem
 from retain.serve.cli.context import leave, project_dir
 from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, console, print_json, say
+from retain.serve.cli.sarif import sarif
+
+FORMATS = ("text", "json", "github", "sarif")
+MOST_SHOWN = 10  # warnings of one code on the screen; whoever reads one has to see the others too
 
 
 @click.command("check")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="Default: text.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Default: text.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="Warnings count as problems too.")
-def command(path: Path | None, form: Literal["text", "json", "github"], as_json: bool, strict: bool) -> None:
+def command(path: Path | None, form: str, as_json: bool, strict: bool) -> None:
     """Find every mistake in rules, schemas, templates and retain.yaml.
 
     PATH is a project's folder, a folder of rules or one file; without it, the project here. Exit code 0: no errors;
@@ -32,6 +36,8 @@ def command(path: Path | None, form: Literal["text", "json", "github"], as_json:
     elif form == "github":
         for problem in report.problems:
             click.echo(_github(problem))
+    elif form == "sarif":
+        print_json(sarif(report))
     else:
         _show(report)
     if report.errors or (strict and report.warnings):
@@ -74,8 +80,14 @@ def _property(text: str) -> str:
 
 
 def _show(report: CheckReport) -> None:
+    shown: Counter[str] = Counter()
     for problem in report.problems:
-        _show_problem(problem)
+        shown[problem.code] += 1
+        if problem.severity == "error" or shown[problem.code] <= MOST_SHOWN:
+            _show_problem(problem)
+    for code in sorted(code for code, times in shown.items() if code.startswith("W") and times > MOST_SHOWN):
+        say((f"warning[{code}]", CAREFUL), f" {shown[code] - MOST_SHOWN:,} more; retain check --json names them all")
+        click.echo()
     for plugin, reason in report.broken_plugins.items():
         say(("warning", CAREFUL), f": the plugin {plugin} is disabled: {reason}")
         click.echo()
