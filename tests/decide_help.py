@@ -82,6 +82,10 @@ def _crash(view: StoreView, inputs: Fields) -> StoreChanges:
     return StoreChanges()
 
 
+def _crash_always(view: StoreView, inputs: Fields) -> StoreChanges:
+    raise RuntimeError("a fault of the plugin")
+
+
 def _action(name: str, *inputs: str, **given: Json) -> Action:
     schema = {"type": "object", "properties": dict.fromkeys(inputs, _TEXT), "required": list(inputs)}
     example = Example(inputs=dict.fromkeys(inputs, "x"), output=given.pop("output", {}))
@@ -102,6 +106,7 @@ ACTIONS = (
     _action("tell.other", "customer", apply=_tell),
     _action("fail.now", apply=_refuse),
     _action("crash.now", apply=_crash),
+    _action("crash.always", apply=_crash_always),
 )
 EVENTS = ("a", "b", "c", "x", "y", "z", "turn_taken", "nps_answered")
 FIELDS: Mapping[str, Json] = {

@@ -15,6 +15,8 @@ from cli_help import Answer, bare, events_file, here, identify, retain, too_wide
 from retain.app.commands.desk import open_desk
 from retain.app.projects.project import open_project
 from retain.model import EffectState
+from retain.pipeline.aside import failed_look
+from retain.pipeline.attempt import Failed
 from retain.registry import EffectResult
 from retain.serve.cli.output import csv_line
 from retain.store.rows import Batch
@@ -258,6 +260,14 @@ def test_doctor_finds_what_needs_a_person(shop: Path) -> None:
     assert "quiz_finished" in found["undeclared events"]["text"]
     assert found["silent rule"]["text"] == "call: 1 starts in 1d, expected 5"
     assert {"SQLite", "disk", "clock", "time zones", "daemon"} <= found.keys()
+
+
+def test_doctor_names_looks_that_could_not_be_decided(shop: Path) -> None:
+    with open_desk(open_project(shop)) as desk:
+        failure = failed_look(desk.now(), "waits", 1, Failed(RuntimeError("a fault")))
+        desk.store.commit(Batch(decisions=[failure, failure]))
+    found = {finding["subject"]: finding for finding in ask(shop, "doctor", "--json").json}
+    assert found["failed looks"]["text"] == "waits, 1 customer in the last day: RuntimeError: a fault"
 
 
 def test_a_healthy_project_ends_doctor_with_0(made: Path) -> None:

@@ -13,7 +13,7 @@ from retain.decide.awaited import lookup
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion
 from retain.decide.scopes import event_scope
-from retain.decide.watches import Edge, reschedule
+from retain.decide.watches import Edge, is_due, reschedule
 from retain.instants import MINUTE, to_datetime
 from retain.language.plan import Planned
 from retain.language.rules import ScheduleTrigger
@@ -38,8 +38,8 @@ def due_plans(facts: Facts, customer: CustomerFacts, at: Instant) -> list[tuple[
     """The personal schedules whose instant has come, in due order."""
     found = []
     for planned in facts.plan.personal_schedules:
-        state = customer.watches.get(planned.id)
-        if state is not None and state.get("n") is not None and state["n"] <= at:
+        state = customer.watches.get(planned.id, {})
+        if is_due(state, at):
             found.append((state["n"], planned))
     found.sort(key=lambda entry: (entry[0], entry[1].rule.id, entry[1].trigger.path))
     return found

@@ -27,23 +27,38 @@ def decide_wake(facts: Facts, run: Run, moment: Moment) -> None:
 
 def decide_look(facts: Facts, customer: CustomerFacts, moment: Moment) -> None:
     """A customer's next look has come: watches whose value time can have changed, and planned starts."""
-    while True:
-        watches = due_watches(facts, customer, moment.at)
-        plans = due_plans(facts, customer, moment.at)
-        if not watches and not plans:
-            break
-        if plans and (not watches or plans[0][0] < watches[0][0]):
-            _start_edge(facts, customer, take(facts, customer, plans[0][1], moment), moment)
-        else:
-            due, watch = watches[0]
-            edge = look(facts, customer, watch, moment, due=due)
-            _start_edge(facts, customer, edge, moment)
-            if customer.watches.get(watch.id, {}).get("n") == due:
-                # The same instant again would never end: an edge that was just used up has nothing more to wait for.
-                del customer.watches[watch.id]["n"]
-                reschedule(facts, customer)
+    while (item := next_look(facts, customer, moment.at)) is not None:
+        _look_at(facts, customer, item, moment)
     reschedule(facts, customer)
     drain(facts)
+
+
+def decide_one_look(facts: Facts, customer: CustomerFacts, item: Watch | Planned, moment: Moment) -> None:
+    """One of the looks that have come, alone."""
+    _look_at(facts, customer, item, moment)
+    reschedule(facts, customer)
+    drain(facts)
+
+
+def next_look(facts: Facts, customer: CustomerFacts, at: Instant) -> Watch | Planned | None:
+    """What was due first of the looks and planned starts that have come; None where nothing has."""
+    watches = due_watches(facts, customer, at)
+    plans = due_plans(facts, customer, at)
+    if plans and (not watches or plans[0][0] < watches[0][0]):
+        return plans[0][1]
+    return watches[0][1] if watches else None
+
+
+def _look_at(facts: Facts, customer: CustomerFacts, item: Watch | Planned, moment: Moment) -> None:
+    if isinstance(item, Planned):
+        _start_edge(facts, customer, take(facts, customer, item, moment), moment)
+        return
+    due: Instant = customer.watches[item.id]["n"]
+    _start_edge(facts, customer, look(facts, customer, item, moment, due=due), moment)
+    if customer.watches.get(item.id, {}).get("n") == due:
+        # The same instant again would never end: an edge that was just used up has nothing more to wait for.
+        del customer.watches[item.id]["n"]
+        reschedule(facts, customer)
 
 
 def decide_backfill(facts: Facts, customer: CustomerFacts, watch: Watch, moment: Moment) -> None:

@@ -1,21 +1,25 @@
 """`becomes`: edges of conditions, by events and by time alone, without sweeping all customers.
 
 A customer's packed state holds, per watch that is or was true or has a next look:
-`t` the instant since when it is true, `f` whether that edge was used up, `n` the next instant to look.
+`t` the instant since when it is true, `f` whether that edge was used up, `n` the next instant to look. Where a look
+could not be decided, `r` is when it is tried again and `e` how often it has failed; `n` stays when it was due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion
 from retain.decide.scopes import event_scope
+from retain.instants import DAY, HOUR
 from retain.language.candidates import Candidate
 from retain.language.plan import Watch
 from retain.language.rules import Rule
 from retain.model import Instant, Json, Outcome
+
+RETRY_FIRST, RETRY_MOST = HOUR, DAY  # after a look that could not be decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +150,38 @@ def _keep(
 def reschedule(facts: Facts, customer: CustomerFacts) -> None:
     """Set the customer's one next look to the earliest of all; nobody looks for a watch that no rule has any more."""
     known = facts.plan.state_ids
-    looks = [state["n"] for name, state in customer.watches.items() if "n" in state and name in known]
+    looks = [state.get("r", state["n"]) for name, state in customer.watches.items() if "n" in state and name in known]
     customer.recheck_at = min(looks, default=None)
     facts.changes.customers.add(customer.id)
     if customer.recheck_at is not None:
         facts.wakes.append((customer.recheck_at, "look", str(customer.id)))
 
 
+def postpone(facts: Facts, customer: CustomerFacts, name: str, at: Instant) -> None:
+    """Try a look or planned start that could not be decided again later: after an hour, then ever more rarely.
+
+    What a look has found is forgotten as soon as an event of the customer makes it anew.
+
+    Args:
+        name: the id of the watch or the schedule.
+    """
+    state: dict[str, Json] = dict(customer.watches[name])
+    failures = state.get("e", 0)
+    customer.watches[name] = state | {"e": failures + 1, "r": at + min(RETRY_FIRST << failures, RETRY_MOST)}
+    reschedule(facts, customer)
+
+
+def is_due(state: Mapping[str, Json], at: Instant) -> bool:
+    """Whether a look has come, or its next attempt."""
+    return "n" in state and state.get("r", state["n"]) <= at
+
+
 def due_watches(facts: Facts, customer: CustomerFacts, at: Instant) -> list[tuple[Instant, Watch]]:
     """The watches whose look has come, in due order."""
     found = []
     for watch in facts.plan.watches:
-        state = customer.watches.get(watch.trigger.watch)
-        if state is not None and state.get("n") is not None and state["n"] <= at:
+        state = customer.watches.get(watch.trigger.watch, {})
+        if is_due(state, at):
             found.append((state["n"], watch))
     found.sort(key=lambda entry: (entry[0], entry[1].rule.id, entry[1].trigger.path))
     return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from retain.decide.facts import Facts, Moment
 from retain.decide.results import release_effect, take_result
-from retain.errors import StoreError
 from retain.language.plan import Plan
 from retain.model import DecisionRow, Effect, EffectState, Instant, RunState
+from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.load import load_customers
 from retain.pipeline.options import Options
 from retain.registry import ActionRequest, EffectResult
@@ -37,8 +38,8 @@ def release(pipeline: Decides, now: Instant, slots: Mapping[str, int], total: in
     due = pipeline.store.due_effects(now, total, exclude=full) if total > 0 else []
     effects = _claimable(pipeline.store, due, slots)
     released: list[ActionRequest] = []
-    for part, error in _guarded(pipeline, effects, lambda part: released.extend(_release(pipeline, part, now))):
-        put_aside(pipeline, part, error, now, EffectState.PENDING)
+    for part, failed in _guarded(pipeline, effects, lambda part: released.extend(_release(pipeline, part, now))):
+        put_aside(pipeline, part, failed, now, EffectState.PENDING)
     return released
 
 
@@ -46,10 +47,10 @@ def finish(pipeline: Decides, results: Sequence[EffectResult], now: Instant) -> 
     """Take results; where what follows from one cannot be decided, its run is held and the result is kept."""
     by_id = {result.effect_id: result for result in results}
     effects = pipeline.store.effects_by_id(list(by_id))
-    for part, error in _guarded(pipeline, effects, lambda part: _finish(pipeline, part, by_id, now)):
+    for part, failed in _guarded(pipeline, effects, lambda part: _finish(pipeline, part, by_id, now)):
         result = by_id[part.id]
         part.output = dict(result.output)
-        put_aside(pipeline, part, error, now, _STATE_OF.get(result.status, EffectState.DEAD))
+        put_aside(pipeline, part, failed, now, _STATE_OF.get(result.status, EffectState.DEAD))
 
 
 def recover(pipeline: Decides, now: Instant) -> int:
@@ -92,22 +93,17 @@ def _load_suppressed(store: Store, facts: Facts, effects: Sequence[Effect]) -> N
 
 def _guarded(
     pipeline: Decides, effects: Sequence[Effect], act: Callable[[Sequence[Effect]], None]
-) -> list[tuple[Effect, Exception]]:
+) -> list[tuple[Effect, Failed]]:
     """Do it for all at once; where that raises, one by one, and hand back those that raise alone."""
     if not effects:
         return []
-    try:
-        act(effects)
-    except StoreError:
-        pipeline.refresh()
-        raise
-    except Exception as error:  # noqa: BLE001  an edge: whatever a decision raises is recorded with its effect
-        pipeline.refresh()
-        if len(effects) == 1:
-            return [(effects[0], error)]
-        fresh = pipeline.store.effects_by_id([effect.id for effect in effects])
-        return [found for effect in fresh for found in _guarded(pipeline, [effect], act)]
-    return []
+    outcome = attempt(pipeline, partial(act, effects))
+    if not isinstance(outcome, Failed):
+        return []
+    if len(effects) == 1:
+        return [(effects[0], outcome)]
+    fresh = pipeline.store.effects_by_id([effect.id for effect in effects])
+    return [found for effect in fresh for found in _guarded(pipeline, [effect], act)]
 
 
 def _release(pipeline: Decides, effects: Sequence[Effect], now: Instant) -> list[ActionRequest]:
@@ -151,9 +147,9 @@ def _claimable(store: Store, effects: Sequence[Effect], slots: Mapping[str, int]
     return found
 
 
-def put_aside(pipeline: Decides, effect: Effect, error: Exception, now: Instant, state: EffectState) -> None:
+def put_aside(pipeline: Decides, effect: Effect, failed: Failed, now: Instant, state: EffectState) -> None:
     """Keep what is known of an effect whose decision raises; its run is held, everything else goes on."""
-    reason = f"{type(error).__name__}: {error}"
+    reason = failed.reason
     stored = pipeline.store.effects_by_id([effect.id])[0]
     stored.state, stored.reason = state, reason
     if state is EffectState.PENDING:

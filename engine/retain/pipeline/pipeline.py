@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from retain.decide.events import decide_event
 from retain.decide.facts import Facts, Moment
 from retain.decide.records import RecordBook
 from retain.decide.timers import decide_due_effect, decide_look, decide_wake
-from retain.errors import StoreError
 from retain.language.plan import Plan
-from retain.model import DecisionRow, EffectState, Instant, RunState
+from retain.model import Instant
 from retain.pipeline import outbox
 from retain.pipeline.agenda import EFFECT, EVENT, KIND_NAMES, RUN, Agenda, Key, make_agenda
+from retain.pipeline.aside import put_aside
+from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.load import load_customers, load_shared_records
 from retain.pipeline.options import Options
 from retain.pipeline.sweeps import Sweeps
@@ -117,17 +119,18 @@ class Pipeline:
     def _try(self, agenda: Agenda, until: Instant, *, alone: bool) -> StepReport:
         """Decide an agenda; one that raises is decided again item by item, and what raises alone is put aside."""
         items = len(agenda.heap)
-        try:
-            return self._decide(agenda, until)
-        except StoreError:
-            self.refresh()
-            raise
-        except Exception as error:  # noqa: BLE001  an edge: whatever a decision raises is recorded with its event
-            self.refresh()
-            if not alone:  # even one item can have woken others, so it is decided again with nothing after it
-                self._one_by_one = items
-                return StepReport(more=True)
-            return self._quarantine(agenda.cut, error, until)
+        outcome = attempt(self, partial(self._decide, agenda, until))
+        if not isinstance(outcome, Failed):
+            return outcome
+        if not alone:  # even one item can have woken others, so it is decided again with nothing after it
+            self._one_by_one = items
+            return StepReport(more=True)
+        put_aside(self, agenda.cut, outcome, self._instant_of(agenda.cut, until))
+        return StepReport(quarantined=1, more=True)
+
+    def _instant_of(self, key: Key, until: Instant) -> Instant:
+        """When an item is decided: on a virtual clock when it is due, else now."""
+        return max(key[0], self._reached if self.options.virtual else until)
 
     def _decide(self, agenda: Agenda, until: Instant) -> StepReport:
         facts = self.facts()
@@ -148,9 +151,7 @@ class Pipeline:
                 watermark = key[2]
                 decided += 1
             else:
-                timers += _decide_timer(
-                    facts, agenda, key, max(key[0], self._reached if self.options.virtual else until)
-                )
+                timers += _decide_timer(facts, agenda, key, self._instant_of(key, until))
             if facts.wakes:
                 agenda.wake(facts.wakes)
                 facts.wakes.clear()
@@ -158,32 +159,6 @@ class Pipeline:
             guard.end()
         self.commit(facts, watermark)
         return StepReport(decided, timers, more=agenda.truncated or bool(facts.changes.posted))
-
-    def _quarantine(self, key: Key, error: Exception, until: Instant) -> StepReport:
-        """Put aside the one item that cannot be decided; everything else goes on."""
-        reason = f"{type(error).__name__}: {error}"
-        batch = Batch()
-        if key[1] == EVENT:
-            batch.watermark = key[2]
-            batch.quarantined = [(key[2], reason)]
-        elif key[1] == RUN:
-            run = self.store.runs_by_id([key[3]])[key[3]]
-            run.state, run.wake_at = RunState.HELD, None
-            run.context["held_because"] = reason
-            batch.runs = [run]
-            batch.decisions = [_failure(until, run.rule, run.customer, run.id, run.step, reason)]
-        elif key[1] == EFFECT:
-            effect = self.store.effects_by_id([key[3]])[0]
-            outbox.put_aside(self, effect, error, max(key[0], self._reached), EffectState.PENDING)
-            return StepReport(quarantined=1, more=True)
-        else:
-            rows = list(self.store.customers([key[2]]).values())
-            for row in rows:
-                row.recheck_at = None
-            batch.customers = rows
-            batch.decisions = [_failure(until, "", key[2], "", "", reason)]
-        self.store.commit(batch)
-        return StepReport(quarantined=1, more=True)
 
     def facts(self) -> Facts:
         """An empty working set with what is kept between batches."""
@@ -286,9 +261,3 @@ def _decide_timer(facts: Facts, agenda: Agenda, key: Key, at: Instant) -> int:
         return 0
     decide_look(facts, customer, moment)
     return 1
-
-
-def _failure(at: Instant, rule: str, customer: int, run: str, path: str, why: str) -> DecisionRow:
-    return DecisionRow(
-        at=at, event_seq=0, rule=rule, customer=customer, run=run, kind="look", outcome="failed", path=path, why=why
-    )

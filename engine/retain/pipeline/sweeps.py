@@ -6,6 +6,7 @@ Both go in chunks, each committed with its position, so that a restart goes on w
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from operator import itemgetter
 from typing import Protocol
@@ -13,9 +14,10 @@ from typing import Protocol
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.planned import cron_instants, plan_customer, zone_of_trigger
 from retain.decide.timers import decide_backfill, decide_planned
-from retain.errors import StoreError
 from retain.language.plan import Plan, Planned, Watch
-from retain.model import DecisionRow, Instant
+from retain.model import Instant
+from retain.pipeline.aside import failed_look
+from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.load import load_customers
 from retain.pipeline.options import Options
 from retain.store.rows import Batch, ScheduleRow, WatchRow
@@ -70,19 +72,14 @@ class Sweeps:
 
         A chunk that raises is done again one by one; a customer who raises alone is recorded and passed over.
         """
-        try:
-            looked_at = self._step(now, pipeline)
-        except StoreError:
-            pipeline.refresh()
-            raise
-        except Exception as error:  # noqa: BLE001  an edge: whatever a decision raises is recorded with its customer
-            pipeline.refresh()
-            if self._alone or self._options.batch == 1:
-                return self._pass_over(now, error)
-            self._alone = self._options.batch
-            return 1
-        self._alone = max(0, self._alone - 1)
-        return looked_at
+        outcome = attempt(pipeline, partial(self._step, now, pipeline))
+        if not isinstance(outcome, Failed):
+            self._alone = max(0, self._alone - 1)
+            return outcome
+        if self._alone or self._options.batch == 1:
+            return self._pass_over(now, outcome)
+        self._alone = self._options.batch
+        return 1
 
     def _step(self, now: Instant, pipeline: Commits) -> int:
         for row in self._rows.values():
@@ -93,7 +90,7 @@ class Sweeps:
                 return self._sweep(self._crons[planned_id], schedule, now, pipeline)
         return 0
 
-    def _pass_over(self, now: Instant, error: Exception) -> int:
+    def _pass_over(self, now: Instant, failed: Failed) -> int:
         """Go on behind the one customer for whom the sweep or backfill under way raises."""
         self._alone = max(0, self._alone - 1)
         watch, schedule = self._rows.get(self._at), self._schedules.get(self._at)
@@ -102,14 +99,14 @@ class Sweeps:
             customer = self._store.customer_ids_after(watch.position, 1)[0]
             self._rows[self._at] = replace(watch, position=customer)
             batch.watch_progress = [self._rows[self._at]]
-            batch.decisions = [_failure(now, watch.rule, customer, error)]
+            batch.decisions = [failed_look(now, watch.rule, customer, failed)]
         elif schedule is not None:
             customer = self._store.customer_ids_after(schedule.position, 1)[0]
             self._schedules[self._at] = replace(schedule, position=customer)
             batch.schedules = [self._schedules[self._at]]
-            batch.decisions = [_failure(now, schedule.rule, customer, error)]
+            batch.decisions = [failed_look(now, schedule.rule, customer, failed)]
         else:
-            raise error
+            raise failed.error
         self._store.commit(batch)
         return 1
 
@@ -145,14 +142,18 @@ class Sweeps:
         self, planned: Planned, instant: Instant, occurrence: str, moment: Moment, pipeline: Commits
     ) -> Facts:
         """The start of a run without a customer; what raises is recorded, and the next planned instant goes on."""
-        facts = pipeline.facts()
-        load_customers(self._store, facts, {0}, instant)
-        try:
-            decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
-        except Exception as error:  # noqa: BLE001  an edge: whatever a decision raises is recorded with its rule
-            pipeline.refresh()
+
+        def decide() -> Facts:
             facts = pipeline.facts()
-            facts.changes.decisions.append(_failure(moment.at, planned.rule.id, 0, error))
+            load_customers(self._store, facts, {0}, instant)
+            decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
+            return facts
+
+        outcome = attempt(pipeline, decide)
+        if not isinstance(outcome, Failed):
+            return outcome
+        facts = pipeline.facts()
+        facts.changes.decisions.append(failed_look(moment.at, planned.rule.id, 0, outcome))
         return facts
 
     def _sweep(self, planned: Planned, row: ScheduleRow, now: Instant, pipeline: Commits) -> int:
@@ -229,10 +230,3 @@ class Sweeps:
             self._store.commit(Batch(schedules=fresh))
         rows = known | {row.path: row for row in fresh}
         return {planned_id: rows[planned_id] for planned_id in self._crons}
-
-
-def _failure(at: Instant, rule: str, customer: int, error: Exception) -> DecisionRow:
-    why = f"{type(error).__name__}: {error}"
-    return DecisionRow(
-        at=at, event_seq=0, rule=rule, customer=customer, run="", kind="look", outcome="failed", path="", why=why
-    )

@@ -60,6 +60,15 @@ class CountMethods:
         with self._db.read() as session:
             return _grouped(session, "SELECT name, count(*) FROM events WHERE name != '' GROUP BY name")
 
+    def failed_looks(self, since: Instant) -> dict[tuple[str, str], int]:
+        """Of how many customers a rule's look, planned start or backfill raised, by rule and reason; reads the log."""
+        sql = (
+            "SELECT rule, why, count(DISTINCT customer) FROM decisions"
+            " WHERE kind = 'look' AND outcome = 'failed' AND run = '' AND at >= ? GROUP BY rule, why ORDER BY rule, why"
+        )
+        with self._db.read() as session:
+            return {(rule, why): count for rule, why, count in session.rows(sql, (since,))}
+
     def timezones(self) -> dict[str, int]:
         """How many customers have each time zone, as it was sent; those without one are left out."""
         with self._db.read() as session:

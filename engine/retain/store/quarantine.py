@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retain.errors import NotFoundError
-from retain.model import Instant, Json
+from retain.model import Instant, Json, MessageKind
 from retain.store.acceptance import Sources, counter, events_of_rows, raise_counter
-from retain.store.codec import EVENT_COLUMNS, decode, encode
+from retain.store.codec import EVENT_COLUMNS, KIND_NUMBER, decode, encode
 from retain.store.database import Database, Session
+from retain.store.facts import UPDATED
 from retain.store.fresh import FreshEvents
 from retain.store.rows import AuditRow, FailedEvent, RejectRow
 
 _FAILED = f"SELECT {EVENT_COLUMNS}, reason FROM events JOIN failed_events ON event_seq = seq ORDER BY seq LIMIT ?"
+_EMPTY = "UPDATE events SET kind = ?, name = ?, body = ? WHERE seq = ?"
 
 
 class QuarantineMethods:
@@ -55,12 +57,28 @@ class QuarantineMethods:
         Raises:
             NotFoundError: one of them is not quarantined.
         """
+        return self._move_to_end(seqs, now, empty=False)
+
+    def drop_failed(self, seqs: Sequence[int], now: Instant) -> dict[int, int]:
+        """Give quarantined events up: old place to new place in the order.
+
+        What is left of each is a call without a name or fields, at the end of the order: it changes nothing by itself,
+        but a customer whom the event had made or joined is made or joined by it, and it is not accepted a second time.
+
+        Raises:
+            NotFoundError: one of them is not quarantined.
+        """
+        return self._move_to_end(seqs, now, empty=True)
+
+    def _move_to_end(self, seqs: Sequence[int], now: Instant, *, empty: bool) -> dict[int, int]:
         places = {}
         with self._db.write() as session:
             last = counter(session, "last_seq")
             for seq in sorted(seqs):
                 last += 1
-                _move_to_end(session, seq, last, now)
+                _move(session, seq, last, now)
+                if empty:
+                    session.change(_EMPTY, (KIND_NUMBER[MessageKind.IDENTIFY], UPDATED, encode({}), last))
                 places[seq] = last
             raise_counter(session, "last_seq", last)
         self._fresh.forget()
@@ -80,7 +98,7 @@ class QuarantineMethods:
             return [AuditRow(row[0], row[1], row[2], row[3], decode(row[4])) for row in session.rows(sql, (limit,))]
 
 
-def _move_to_end(session: Session, seq: int, place: int, now: Instant) -> None:
+def _move(session: Session, seq: int, place: int, now: Instant) -> None:
     if not session.change("DELETE FROM failed_events WHERE event_seq = ?", (seq,)):
         raise NotFoundError("quarantined event", str(seq))
     session.change("UPDATE events SET seq = ?, received_at = ?, cause_seq = NULL WHERE seq = ?", (place, now, seq))

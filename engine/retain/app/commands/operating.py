@@ -65,6 +65,19 @@ def retry_events(desk: Desk, *, by: str, seqs: Sequence[int] = ()) -> Json:
     return {"retried": len(places), "places": {str(seq): place for seq, place in places.items()}}
 
 
+def drop_events(desk: Desk, *, by: str, seqs: Sequence[int]) -> Json:
+    """Give quarantined events up; customers whom they made come into being all the same."""
+    told = {failed.event.seq: failed for failed in desk.store.failed_events(_MOST_EVENTS)}
+    places = desk.store.drop_failed(seqs, desk.now())
+    what = [
+        {"seq": seq, "name": told[seq].event.name, "id": told[seq].event.cause, "reason": told[seq].reason}
+        for seq in seqs
+        if seq in told
+    ]
+    desk.audit(by, "drop_events", events=what)
+    return {"dropped": len(places), "places": {str(seq): place for seq, place in places.items()}}
+
+
 def _effects(
     desk: Desk,
     by: str,

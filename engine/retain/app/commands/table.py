@@ -10,7 +10,14 @@ from collections.abc import Callable, Mapping
 
 from retain.app.commands.desk import Desk
 from retain.app.commands.intake import accept, close_task, import_consents, import_suppressions
-from retain.app.commands.operating import confirm_effects, drop_effects, retry_effects, retry_events, stop_run
+from retain.app.commands.operating import (
+    confirm_effects,
+    drop_effects,
+    drop_events,
+    retry_effects,
+    retry_events,
+    stop_run,
+)
 from retain.app.commands.pausing import pause, resume
 from retain.errors import NotFoundError
 from retain.model import Json
@@ -20,6 +27,7 @@ COMMANDS: Mapping[str, Callable[..., Json]] = {
     "close_task": close_task,
     "confirm_effects": confirm_effects,
     "drop_effects": drop_effects,
+    "drop_events": drop_events,
     "import_consents": import_consents,
     "import_suppressions": import_suppressions,
     "pause": pause,

@@ -13,7 +13,7 @@ from retain.app.projects.project import Project
 from retain.app.reports.figures import counted, size
 from retain.app.reports.reading import reading
 from retain.app.reports.status import Status, status_of
-from retain.instants import MINUTE, SECOND, format_duration, format_instant, from_datetime
+from retain.instants import DAY, MINUTE, SECOND, format_duration, format_instant, from_datetime
 from retain.model import EffectState, Instant, Json
 from retain.store.rows import StoreHealth
 from retain.store.store import Store
@@ -45,7 +45,7 @@ def examine(project: Project, now: Instant) -> list[Finding]:
     if status.has_store:
         with reading(project.config) as store:
             found += [*_disk(store.health()), *_backlog(store, status, now), *_trouble(status), *_pauses(status)]
-            found += [*_events(project, store), *_zones(store), *_silent(project, store, now)]
+            found += [*_events(project, store), *_zones(store), *_silent(project, store, now), *_looks(store, now)]
     else:
         found.append(Finding("store", "warning", "nothing is stored yet", "retain import FILE, or retain run"))
     return found
@@ -173,6 +173,13 @@ def _silent(project: Project, store: Store, now: Instant) -> Iterator[Finding]:
         if started < limit.count:
             text = f"{rule.id}: {started} starts in {format_duration(limit.per)}, expected {limit.count}"
             yield Finding("silent rule", "warning", text, f"retain rules stats {rule.id}")
+
+
+def _looks(store: Store, now: Instant) -> Iterator[Finding]:
+    for (rule, why), count in store.failed_looks(now - DAY).items():
+        text = f"{rule or 'all rules'}, {counted(count, 'customer')} in the last day: {why}"
+        cure = "mend what raises; a look that failed is tried again within a day"
+        yield Finding("failed looks", "error", text, cure)
 
 
 def _listed(names: Iterable[str], show: Callable[[str], str]) -> str:

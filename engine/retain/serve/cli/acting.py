@@ -12,7 +12,7 @@ from retain.model import Effect, EffectState, Json
 from retain.serve.admin import SOCKET_NAME, AdminClient, os_user
 from retain.serve.cli.context import config, load
 
-_TO_DECIDE = frozenset({"accept", "close_task", "retry_events"})
+_TO_DECIDE = frozenset({"accept", "close_task", "drop_events", "retry_events"})
 
 
 class Ask(Protocol):

@@ -1,4 +1,4 @@
-"""`retain events failed list | retry`."""
+"""`retain events failed list | retry | drop`."""
 
 from __future__ import annotations
 
@@ -64,3 +64,16 @@ def retry(seqs: tuple[int, ...], everything: bool, by: str | None, as_json: bool
     else:
         say(("accepted again  ", GOOD), counted(answer["retried"], "event"))
         hint("retain events failed list")
+
+
+@failed.command("drop")
+@click.argument("seqs", nargs=-1, type=int, required=True, metavar="EVENT...")
+@by_option
+@json_option
+def drop(seqs: tuple[int, ...], by: str | None, as_json: bool) -> None:
+    """Give events up for good; a customer whom one of them made comes into being all the same."""
+    answer = act("drop_events", by=by, seqs=list(seqs))
+    if as_json:
+        print_json(answer)
+    else:
+        say(("dropped  ", GOOD), counted(answer["dropped"], "event"))
