@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import islice
 from typing import Any, Literal
 
 from retain.language.checking.calls import Calls
@@ -56,12 +55,14 @@ class Checker(Calls):
 
     def bound(self, node: Node) -> None:
         """Refuse a text that is small as written and huge with its metrics, segments and functions put in."""
-        if sum(1 for _ in islice(node.walk(), MAX_EXPANDED + 1)) > MAX_EXPANDED:
-            what = f"with its metrics, segments and functions put in, this has more than {MAX_EXPANDED:,} parts"
-            self.report("E126", what, node, "ask for less at once")
-            return
-        level = [node]
+        level: list[Node] = [node]
+        count = 0
         for _ in range(MAX_EXPANDED_DEPTH):
+            count += len(level)
+            if count > MAX_EXPANDED:
+                what = f"with its metrics, segments and functions put in, this has more than {MAX_EXPANDED:,} parts"
+                self.report("E126", what, node, "ask for less at once")
+                return
             level = [child for parent in level for child in parent.children()]
             if not level:
                 return

@@ -73,7 +73,7 @@ def key(node: Node) -> str:
     if isinstance(node, ast.Field):
         return f"{node.root}.{node.path}"
     if isinstance(node, ast.Expanded):
-        return key(node.body)
+        return f"({' '.join(node.call.split())})"
     kind = type(node)
     names = _MEANING.get(kind)
     if names is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from retain.language.condition import Clause, Condition
 from retain.language.documents.nodes import Node as YamlNode
 from retain.language.documents.nodes import Scalar
-from retain.language.lint.domains import Alternatives, alternatives, both
+from retain.language.lint.domains import Alternatives, Ways, alternatives, both
 from retain.language.lint.subject import Subject
 from retain.language.rules import BecomesTrigger, EventTrigger, IfStep, Trigger, WaitForStep
 from retain.language.steps import walk
@@ -21,19 +21,19 @@ _VALUES = (ast.Field, ast.RowField, ast.Literal_)  # which may stand for an argu
 _CURE = "correct it, or leave it out"
 
 
-def condition_problems(subject: Subject) -> list[Problem]:
+def condition_problems(subject: Subject, ways: Ways) -> list[Problem]:
     """What is wrong with the conditions of one rule, each by itself and those of one instant together."""
     rule = subject.rule
     problems: list[Problem] = []
     for condition in _conditions(subject):
-        problems += _of_condition(subject, condition)
+        problems += _of_condition(subject, condition, ways)
     if problems or rule.condition is None:
         return problems
     for trigger in rule.triggers:
         tested = tested_by(trigger)
         if tested is not None:
             clauses = (*tested.clauses, *rule.condition.clauses)
-            problems += _contradiction(subject, clauses)
+            problems += _contradiction(subject, clauses, ways)
     return problems
 
 
@@ -54,20 +54,20 @@ def _conditions(subject: Subject) -> Iterator[Condition]:
     return (condition for condition in found if condition is not None)
 
 
-def _of_condition(subject: Subject, condition: Condition) -> list[Problem]:
-    problems = [problem for clause in condition.clauses for problem in _of_clause(subject, clause)]
-    return problems or _contradiction(subject, condition.clauses)
+def _of_condition(subject: Subject, condition: Condition, ways: Ways) -> list[Problem]:
+    problems = [problem for clause in condition.clauses for problem in _of_clause(subject, clause, ways)]
+    return problems or _contradiction(subject, condition.clauses, ways)
 
 
-def _of_clause(subject: Subject, clause: Clause) -> list[Problem]:
+def _of_clause(subject: Subject, clause: Clause, ways: Ways) -> list[Problem]:
     """Of the smallest part that is at fault."""
     if clause.group == "test":
-        found = list(_faults(clause.node))
+        found = list(_faults(clause.node, ways))
         if isinstance(clause.node, ast.Literal_):
-            found.append((_verdict(clause.node), clause.node))
+            found.append((_verdict(clause.node, ways), clause.node))
         return [_told(subject.at(clause.path), clause, *fault) for fault in found]
-    problems = [problem for child in clause.children for problem in _of_clause(subject, child)]
-    if not problems and (what := _verdict(clause.node)):
+    problems = [problem for child in clause.children for problem in _of_clause(subject, child, ways)]
+    if not problems and (what := _verdict(clause.node, ways)):
         problems = [_told(subject.at(clause.path), clause, what, None)]
     return problems
 
@@ -79,11 +79,11 @@ def _told(at: YamlNode, clause: Clause, what: str, part: Node | None) -> Problem
     return at.problem(code, what, part.start, part.end, _CURE)
 
 
-def _faults(node: Node) -> Iterator[tuple[str, Node]]:
-    inner = [fault for part in _conditions_in(node) for fault in _faults(part)]
+def _faults(node: Node, ways: Ways) -> Iterator[tuple[str, Node]]:
+    inner = [fault for part in _conditions_in(node) for fault in _faults(part, ways)]
     if inner:
         yield from inner
-    elif _is_bool(node) and (what := _verdict(node)):
+    elif _is_bool(node) and (what := _verdict(node, ways)):
         yield what, node
 
 
@@ -98,28 +98,28 @@ def _is_bool(node: Node) -> bool:
     return node.type is not None and node.type.kind == "bool" and not isinstance(node, _VALUES)
 
 
-def _verdict(node: Node) -> str:
-    if not alternatives(node):
+def _verdict(node: Node, ways: Ways) -> str:
+    if not ways.of(node):
         return NEVER
     if node.type is not None and not node.type.nullable and not alternatives(node, False):
         return ALWAYS
     return ""
 
 
-def _contradiction(subject: Subject, clauses: tuple[Clause, ...]) -> list[Problem]:
+def _contradiction(subject: Subject, clauses: tuple[Clause, ...], ways: Ways) -> list[Problem]:
     """The first clause that cannot be true beside those before it."""
-    ways = [alternatives(clause.node) for clause in clauses]
-    if both(ways):
+    each = [ways.of(clause.node) for clause in clauses]
+    if len(each) < 2 or both(each):
         return []
     for index, clause in enumerate(clauses):
-        if not both(ways[: index + 1]):
-            message = f"this is never true together with {_other(clauses, ways, index)}"
+        if not both(each[: index + 1]):
+            message = f"this is never true together with {_other(clauses, each, index)}"
             return [subject.said(clause.path, "W213", message, _CURE)]
     return []
 
 
-def _other(clauses: tuple[Clause, ...], ways: list[Alternatives], index: int) -> str:
-    for before, way in zip(clauses, ways[:index], strict=False):
-        if not both([way, ways[index]]):
+def _other(clauses: tuple[Clause, ...], each: list[Alternatives], index: int) -> str:
+    for before, way in zip(clauses, each[:index], strict=False):
+        if not both([way, each[index]]):
             return f"{before.text!r}" if before.group == "test" else f"the group {before.text!r}"
     return "the conditions before it"

@@ -76,6 +76,20 @@ _AGES = ("known_days", "age")
 _ORDERED = ("int", "number", "money", "duration")
 
 
+class Ways:
+    """The ways in which conditions can be true, each worked out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Node, Alternatives]] = {}  # by identity: a text read twice has one tree
+
+    def of(self, node: Node) -> Alternatives:
+        """The ways in which one condition can be true."""
+        known = self._known.get(id(node))
+        if known is None:
+            known = self._known[id(node)] = node, alternatives(node)
+        return known[1]
+
+
 def alternatives(node: Node, wanted: bool = True) -> Alternatives:
     """The ways in which a condition can be true, or (not `wanted`) false; without a value it is neither."""
     match node:

@@ -11,7 +11,7 @@ from retain.instants import DAY
 from retain.language.condition import Condition
 from retain.language.documents.nodes import MapNode, Part
 from retain.language.lint.conditions import tested_by
-from retain.language.lint.domains import Alternatives, Domain, alternatives, both, together
+from retain.language.lint.domains import Alternatives, Domain, Ways, both, together
 from retain.language.lint.messages import Sent
 from retain.language.lint.subject import Subject
 from retain.language.rules import (
@@ -43,7 +43,7 @@ class Claim:
     value: Json  # what it sets, or when it writes
 
 
-def set_problems(subjects: Sequence[Subject]) -> Iterator[Told]:
+def set_problems(subjects: Sequence[Subject], known: Ways) -> Iterator[Told]:
     """Rules that set one field to two values for the same customers and cause, or each undo what the other does."""
     claims: dict[tuple[Hashable, str], list[Claim]] = defaultdict(list)
     states: dict[str, list[Claim]] = defaultdict(list)
@@ -52,7 +52,7 @@ def set_problems(subjects: Sequence[Subject]) -> Iterator[Told]:
             for name, value in _literals(step):
                 at = _field_of(subject, step, name)
                 for trigger in subject.rule.triggers:
-                    claim = Claim(subject, at, _ways(subject, trigger, asked), value)
+                    claim = Claim(subject, at, _ways(subject, trigger, asked, known), value)
                     claims[cause_of(trigger), name].append(claim)
                     if isinstance(trigger, BecomesTrigger) or cause_of(trigger) == _CHANGED:
                         states[name].append(claim)
@@ -67,7 +67,7 @@ def set_problems(subjects: Sequence[Subject]) -> Iterator[Told]:
 
 
 def message_pair_problems(
-    sent: Sequence[tuple[Subject, Sequence[Sent]]], policies: Mapping[str, Policy]
+    sent: Sequence[tuple[Subject, Sequence[Sent]]], policies: Mapping[str, Policy], known: Ways
 ) -> Iterator[Told]:
     """Rules that write to the same customers within a day."""
     claims: dict[Hashable, list[Claim]] = defaultdict(list)
@@ -79,7 +79,7 @@ def message_pair_problems(
             if policy is not None and any(cap.count == 1 and cap.per >= DAY for cap in policy.caps):
                 continue  # the policy lets one of them through, whichever it is
             for trigger in subject.rule.triggers:
-                ways = _ways(subject, trigger, message.asked)
+                ways = _ways(subject, trigger, message.asked, known)
                 claim = Claim(subject, subject.key_of(message.step), ways, message.delay)
                 claims[cause_of(trigger), message.channel].append(claim)
     told: set[str] = set()
@@ -104,9 +104,9 @@ def cause_of(trigger: Trigger) -> Hashable:
             return "schedule", trigger.cron, trigger.field_schedule, trigger.timezone, trigger.timezone_field, whom
 
 
-def _ways(subject: Subject, trigger: Trigger, asked: Iterable[Condition]) -> Alternatives:
+def _ways(subject: Subject, trigger: Trigger, asked: Iterable[Condition], known: Ways) -> Alternatives:
     conditions = [tested_by(trigger), subject.rule.condition, *asked]
-    return both(alternatives(node) for condition in conditions if condition for node in condition.nodes)
+    return both(known.of(node) for condition in conditions if condition for node in condition.nodes)
 
 
 def _clashes(group: Sequence[Claim], differs: Callable[[Claim, Claim], bool]) -> Iterator[tuple[Claim, Claim]]:

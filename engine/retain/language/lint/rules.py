@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from retain.language.lint.conditions import condition_problems
+from retain.language.lint.domains import Ways
 from retain.language.lint.messages import message_problems, messages_of
 from retain.language.lint.pairs import Told, message_pair_problems, set_problems
 from retain.language.lint.starts import start_problems
@@ -35,13 +36,14 @@ def lint_rules(subjects: Sequence[Subject], around: Surroundings) -> list[Told]:
     """Every warning with the rule that it is told at; rules that are off are passed over."""
     active = [subject for subject in subjects if subject.rule.status != "off"]
     found: list[Told] = []
+    ways = Ways()
     sent = [(subject, messages_of(subject, around.registry)) for subject in active]
     for subject, messages in sent:
-        found += ((subject, problem) for problem in condition_problems(subject))
+        found += ((subject, problem) for problem in condition_problems(subject, ways))
         found += ((subject, problem) for problem in message_problems(subject, messages, around.policies))
         found += ((subject, problem) for problem in start_problems(subject, around.zone))
-    found += set_problems(active)
-    found += message_pair_problems(sent, around.policies)
+    found += set_problems(active, ways)
+    found += message_pair_problems(sent, around.policies, ways)
     found += _untested(active, around.tests)
     return found
 
