@@ -1,6 +1,7 @@
-"""The two things that must look at every customer once: the backfill of a new watch, and a cron for a segment.
+"""The two things that concern all customers at once: the backfill of a new watch, and a cron for a segment.
 
-Both go in chunks, each committed with its position, so that a restart goes on where it stopped.
+The database says who is worth a look. Both go in chunks, each committed with its position, so that a restart goes on
+where it stopped.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ from typing import Protocol
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.planned import cron_instants, plan_customer, zone_of_trigger
 from retain.decide.timers import decide_backfill, decide_planned
+from retain.language.condition import needs_of
 from retain.language.plan import Plan, Planned, Watch
+from retain.language.syntax import ast
+from retain.language.syntax.ast import Node
+from retain.language.types import Type
 from retain.model import Instant
 from retain.pipeline.aside import failed_look
 from retain.pipeline.attempt import Failed, attempt
+from retain.pipeline.candidates import Candidates, Page
 from retain.pipeline.load import load_customers
 from retain.pipeline.options import Options
 from retain.store.rows import Batch, ScheduleRow, WatchRow
@@ -44,6 +50,7 @@ class Sweeps:
         self._watches = {watch.id: watch for watch in plan.watches}
         self._personal = {planned.id: planned for planned in plan.personal_schedules}
         self._crons = {planned.id: planned for planned in plan.crons}
+        self._candidates: dict[str, Candidates] = {}
         self._at = ""  # the backfill or sweep that was worked on last
         self._alone = 0  # customers that are still looked at one by one, because a chunk raised
         self._rows = self._register_watches(now)
@@ -96,12 +103,12 @@ class Sweeps:
         watch, schedule = self._rows.get(self._at), self._schedules.get(self._at)
         batch = Batch()
         if watch is not None:
-            customer = self._store.customer_ids_after(watch.position, 1)[0]
+            customer = self._candidates_of(self._at).first(watch.position, now)
             self._rows[self._at] = replace(watch, position=customer)
             batch.watch_progress = [self._rows[self._at]]
             batch.decisions = [failed_look(now, watch.rule, customer, failed)]
         elif schedule is not None:
-            customer = self._store.customer_ids_after(schedule.position, 1)[0]
+            customer = self._candidates_of(self._at).first(schedule.position, now)
             self._schedules[self._at] = replace(schedule, position=customer)
             batch.schedules = [self._schedules[self._at]]
             batch.decisions = [failed_look(now, schedule.rule, customer, failed)]
@@ -162,12 +169,12 @@ class Sweeps:
         zone = zone_of_trigger(planned.trigger, None, self._plan.defaults.zone)
         occurrence = next(iter(cron_instants(planned, row.sweep_at - 1, row.sweep_at, zone)))[1]
         moment = Moment.of_timer(row.sweep_at if pipeline.options.virtual else max(now, row.sweep_at))
-        facts, customers = self._load(row.position, moment.at, pipeline)
+        page = self._candidates_of(planned.id).page(row.position, self._limit, moment.at)
+        facts, customers = self._load(page, moment.at, pipeline)
         for customer in customers:
             decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
-        done = len(customers) < self._limit
-        position = customers[-1].id if customers else row.position
-        following = replace(row, position=0 if done else position, sweep_at=None if done else row.sweep_at)
+        done = page.is_last
+        following = replace(row, position=0 if done else page.reached, sweep_at=None if done else row.sweep_at)
         self._save(facts, pipeline, planned.id, following)
         return len(customers) or 1
 
@@ -175,9 +182,9 @@ class Sweeps:
         self._at = row.watch
         watch, planned = self._watches.get(row.watch), self._personal.get(row.watch)
         moment = Moment.of_timer(now)
-        facts, customers = self._load(row.position, now, pipeline)
-        reached = row.position
-        paced = False
+        page = self._candidates_of(row.watch).page(row.position, self._limit, now)
+        facts, customers = self._load(page, now, pipeline)
+        reached, paced = row.position, False
         for customer in customers:
             if watch is not None:
                 if watch.trigger.backfill and facts.breaker_is_full(watch.rule, now):
@@ -187,8 +194,7 @@ class Sweeps:
             elif planned is not None and row.watch not in customer.watches:
                 plan_customer(facts, customer, None, moment)
             reached = customer.id
-        done = not paced and len(customers) < self._limit
-        following = replace(row, position=reached, done=done)
+        following = replace(row, position=reached if paced else page.reached, done=page.is_last and not paced)
         self._rows[row.watch] = following
         pipeline.commit(facts, batch=Batch(watch_progress=[following]))
         return 0 if paced else len(customers) or 1
@@ -197,11 +203,29 @@ class Sweeps:
     def _limit(self) -> int:
         return 1 if self._alone else self._options.batch
 
-    def _load(self, position: int, at: Instant, pipeline: Commits) -> tuple[Facts, list[CustomerFacts]]:
+    def _load(self, page: Page, at: Instant, pipeline: Commits) -> tuple[Facts, list[CustomerFacts]]:
         facts = pipeline.facts()
-        ids = self._store.customer_ids_after(position, self._limit)
-        load_customers(self._store, facts, ids, at)
-        return facts, [facts.customers[customer] for customer in ids]
+        load_customers(self._store, facts, page.ids, at)
+        return facts, [facts.customers[customer] for customer in page.ids]
+
+    def _candidates_of(self, name: str) -> Candidates:
+        """Who is worth a look for the backfill or sweep of this name."""
+        known = self._candidates.get(name)
+        if known is None:
+            nodes = self._clauses_of(name)
+            known = self._candidates[name] = Candidates(self._store, nodes, self._plan.defaults.zone)
+        return known
+
+    def _clauses_of(self, name: str) -> list[Node]:
+        """What must be true of a customer for whom there is anything to do."""
+        if name in self._watches:
+            # Where a clause that time cannot change is not true, the whole neither is nor will be by time alone.
+            nodes = self._watches[name].trigger.condition.nodes
+            return [node for node in nodes if not needs_of(node).uses_time]
+        trigger = (self._crons.get(name) or self._personal[name]).trigger
+        if trigger.field_schedule is not None:
+            return [_is_present(trigger.field_schedule.field)]
+        return list(trigger.each.nodes) if trigger.each is not None and name in self._crons else []
 
     def _save(self, facts: Facts, pipeline: Commits, planned_id: str, row: ScheduleRow) -> None:
         self._schedules[planned_id] = row
@@ -230,3 +254,8 @@ class Sweeps:
             self._store.commit(Batch(schedules=fresh))
         rows = known | {row.path: row for row in fresh}
         return {planned_id: rows[planned_id] for planned_id in self._crons}
+
+
+def _is_present(path: str) -> Node:
+    field = ast.Field(start=0, end=0, root="customer", path=path, type=Type("opaque", nullable=True))
+    return ast.Not(start=0, end=0, part=ast.Missing(start=0, end=0, value=field))

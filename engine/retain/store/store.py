@@ -25,6 +25,7 @@ from retain.store.lock import StoreLock, writer_of
 from retain.store.pruning import PruneMethods
 from retain.store.quarantine import QuarantineMethods
 from retain.store.rebuild import RebuildMethods
+from retain.store.segments import SegmentMethods
 from retain.store.tables import SCHEMA_VERSION, metadata, schema_version
 
 _INSERT_COUNTER = "INSERT INTO counters (name, value) VALUES (?, ?)"
@@ -43,6 +44,7 @@ class Store(
     CountMethods,
     RebuildMethods,
     BacklogMethods,
+    SegmentMethods,
 ):
     """Everything durable, in one SQLite file or one PostgreSQL database. One thread writes, any thread reads.
 

@@ -74,7 +74,8 @@ class HistoryReading(Logic):
         found = [compared(events.customer, "=", CUSTOMERS.c.id), compared(events.name, "=", bound(name))]
         found += [] if low is None else [compared(events.occurred_at, ">=", low)]
         found.append(compared(events.occurred_at, "<", bound(high)))
-        decided = compared(events.seq, "<=", bound(self.setting.watermark))
+        mark = self.setting.watermark
+        decided = compared(events.seq, "<=", raw(mark, BigInteger) if isinstance(mark, str) else bound(mark))
         found.append(or_(decided, events.cause_seq.is_not(None)))
         if self.setting.has_failed:
             found.append(events.seq.not_in(select(FAILED.c.event_seq)))

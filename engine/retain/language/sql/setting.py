@@ -16,7 +16,8 @@ class Setting:
     Args:
         now: events at or after it do not count.
         zone: the account's, for customers without one.
-        watermark: accepted events after this one are not decided and do not count.
+        watermark: accepted events after this one are not decided and do not count; a text is an SQL expression over
+            the columns of an event, where it differs between customers.
         has_failed: whether events are set aside that must be left out.
         event: fields of an event being decided, as the conditions of a trigger read them.
         changed: customer fields that it changed.
@@ -25,7 +26,7 @@ class Setting:
 
     now: Instant
     zone: tzinfo = UTC
-    watermark: int
+    watermark: int | str
     has_failed: bool = True
     event: Fields = field(default_factory=dict)
     steps: Fields = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select, true
 
 from retain.language.sql.conditions import SqlCompiler, Verdict
 from retain.language.sql.operand import bound, compared, raw
@@ -14,14 +14,17 @@ YES, PERHAPS, NO = 1, 2, 0
 
 
 def members(
-    compiler: SqlCompiler, verdict: Verdict, *, after: int = 0, limit: int | None = None
-) -> Select[tuple[int, int]]:
-    """The ids for which a condition holds or may hold, in order, each with 1 for surely and 2 for perhaps."""
+    compiler: SqlCompiler, verdict: Verdict, *, after: int = 0, upto: int | None = None, limit: int | None = None
+) -> Select[tuple[int, ...]]:
+    """The ids for which a condition holds or may hold, in order, each with 1 for surely and 2 for perhaps.
+
+    Args:
+        after: ids up to this one are left out.
+        upto: ids from the next one on are left out.
+    """
     how = raw(str(YES)) if verdict.is_exact else _how(verdict)
     query = select(CUSTOMERS.c.id, how).select_from(_from(compiler)).where(_present(), verdict.may)
-    if after:
-        query = query.where(compared(CUSTOMERS.c.id, ">", bound(after)))
-    return query.order_by(CUSTOMERS.c.id).limit(limit)
+    return _page(query, after, upto).limit(limit)
 
 
 def count(compiler: SqlCompiler, verdict: Verdict) -> Select[tuple[int, int]]:
@@ -48,11 +51,17 @@ def undecided(
     compiler: SqlCompiler, clauses: Sequence[Verdict], *, after: int = 0, limit: int | None = None
 ) -> Select[tuple[int, ...]]:
     """Customers for whom the database cannot tell some clause, in order of id: the id and the verdicts."""
-    open_ = [and_(clause.may, clause.sure.is_not(raw("true"))) for clause in clauses if not clause.is_exact]
-    query = select(CUSTOMERS.c.id, *map(_how, clauses)).select_from(_from(compiler)).where(_present(), or_(*open_))
+    left = [and_(clause.may, clause.sure.is_not(true())) for clause in clauses if not clause.is_exact]
+    query = select(CUSTOMERS.c.id, *map(_how, clauses)).select_from(_from(compiler)).where(_present(), or_(*left))
+    return _page(query, after, None).limit(limit)
+
+
+def _page(query: Select[tuple[int, ...]], after: int, upto: int | None) -> Select[tuple[int, ...]]:
     if after:
         query = query.where(compared(CUSTOMERS.c.id, ">", bound(after)))
-    return query.order_by(CUSTOMERS.c.id).limit(limit)
+    if upto is not None:
+        query = query.where(compared(CUSTOMERS.c.id, "<=", bound(upto)))
+    return query.order_by(CUSTOMERS.c.id)
 
 
 def _how(verdict: Verdict) -> Sql:

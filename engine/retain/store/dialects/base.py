@@ -48,6 +48,7 @@ class Dialect(Protocol):
     is_shared: bool  # several processes may write at the same time
     one_connection: bool  # reads go through the connection that writes, whatever the thread
     tables: str  # a query for the names of all tables
+    indexes: str  # a query for the names of all indexes
     timezones: str  # a query for time zones and how many customers have each
     lock_schema: str  # keeps other processes from making tables until the end of the transaction
     version_cure: str  # what to do before an upgrade

@@ -67,6 +67,7 @@ class PostgresDialect:
     is_shared = True
     one_connection = False
     tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
+    indexes = "SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema()"
     timezones = "SELECT fields::json ->> 'timezone', count(*) FROM customers WHERE merged_into IS NULL GROUP BY 1"
     lock_schema = "SELECT pg_advisory_xact_lock(7382412)"
     thing, other = "the database", "name another database, or a user with a schema of its own"

@@ -62,6 +62,7 @@ class SqliteDialect:
     begin_write = BEGIN_WRITE
     is_shared = False
     tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    indexes = "SELECT name FROM sqlite_master WHERE type = 'index'"
     timezones = (
         "SELECT json_extract(fields, '$.timezone'), count(*) FROM customers WHERE merged_into IS NULL GROUP BY 1"
     )
