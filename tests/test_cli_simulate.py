@@ -218,6 +218,11 @@ def test_the_table_fits_80_columns(shop: Path, events: Path) -> None:
     assert "nothing was sent" in answer.out
 
 
+def test_what_has_not_ended_when_the_clock_stops_is_told(shop: Path, events: Path) -> None:
+    assert "1 not ended yet" in here("-C", shop, "simulate", events, "--to", "2026-01-01 10:30").out
+    assert "not ended" not in here("-C", shop, "simulate", events).out
+
+
 def test_an_import_is_history_that_starts_nothing(shop: Path, events: Path) -> None:
     answer = here("-C", shop, "import", events, "--json")
     assert answer.code == 0

@@ -130,10 +130,10 @@ def show_rules(outcome: Simulation) -> None:
 
 
 def _cells(rule: RuleOutcome) -> list[str]:
-    return [
-        "\n".join(f"{count:,} {what}" for what, count in counts.most_common())
-        for counts in (rule.effects, rule.refused, rule.ended)
-    ]
+    waiting = rule.started - rule.ended.total()
+    ended = [*rule.ended.most_common(), ("not ended yet", waiting)] if waiting > 0 else rule.ended.most_common()
+    cells = (rule.effects.most_common(), rule.refused.most_common(), ended)
+    return ["\n".join(f"{count:,} {what}" for what, count in counts) for counts in cells]
 
 
 def _show_funnel(project: Project, name: str, rule: RuleOutcome) -> None:
