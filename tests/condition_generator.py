@@ -106,7 +106,9 @@ class Conditions:
             lambda: f"customer.email starts with '{self.pick('a', 'X', '%')}'",
             lambda: f"customer.email {self.pick('', 'not ')}ends with '{self.pick('@example.com', 'X')}'",
             lambda: "customer.email starts with customer.country",
-            lambda: f"customer.email {self.pick('starts', 'ends')} with '{self.pick('ü', 'ü@exä', 'ß', 'ple.com', '')}'",
+            lambda: (
+                f"customer.email {self.pick('starts', 'ends')} with '{self.pick('ü', 'ü@exä', 'ß', 'ple.com', '')}'"
+            ),
         )
 
     def member(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from decide_help import NOON, done, ends, engine, events, last_refusal, outcomes, plan, runs, said
@@ -239,6 +241,23 @@ def test_a6_a_message_that_comes_twice_starts_once() -> None:
     world.send(message, message)
     world.send(message)
     assert len(runs(world)) == 1
+
+
+@pytest.mark.parametrize("steps", ["[{note.write: {text: hi}}]", "[{post.it: {text: hi}}]", "[{wait: 9d}]"])
+@pytest.mark.parametrize("batch", [1, 50])
+def test_a6_a_cause_never_starts_a_rule_twice_even_after_its_run_has_ended(batch: int, steps: str) -> None:
+    text = f"rules: {{r: {{when: {{event: a}}, runs: {{mode: parallel}}, then: {steps}}}}}"
+    world = engine(text, batch=batch)
+    message = world.message("c1", MessageKind.TRACK, "a", {})
+    world.send(message)
+    before = [(run.id, run.started_at, run.ended_by) for run in runs(world)]
+    with world.store._db.write() as session:
+        session.change("DELETE FROM events WHERE name = 'a'")  # as if it were forgotten that it had come
+    world.move_to(NOON + HOUR)
+    other = world.message("c2", MessageKind.TRACK, "a", {})
+    world.send(world.message("c1", MessageKind.TRACK, "b", {}), replace(message, received_at=world.now), other)
+    assert outcomes(world, "r") == {"started": 2, "repeated": 1}
+    assert [(run.id, run.started_at, run.ended_by) for run in runs(world)][:1] == before
 
 
 def test_a6_two_edges_within_one_instant_are_two_causes() -> None:

@@ -109,6 +109,10 @@ class DecisionError(RetainError):
     """One event or timer cannot be decided; it is quarantined and the rest go on."""
 
 
+class RepeatedStartError(DecisionError):
+    """A cause has started a run that had started before; decided again, the start is refused."""
+
+
 class NeedsError(DecisionError):
     """A decision read a fact that its plan did not declare."""
 

@@ -7,7 +7,7 @@ It is plain memory. `pipeline` fills it with a fixed handful of queries and writ
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple, TypeAlias
@@ -140,6 +140,7 @@ class Changes:
     consents: list[tuple[int, str, bool, Instant, str]] = field(default_factory=list)
     suppressions: list[tuple[str, str, str, Instant]] = field(default_factory=list)
     merges: list[tuple[int, int, Instant]] = field(default_factory=list)
+    opened: set[str] = field(default_factory=set)  # runs that began in this batch
     trips: list[tuple[str, str, Instant]] = field(default_factory=list)  # (rule, reason, at): breakers that opened
     channel_pauses: list[tuple[str, str, Instant]] = field(default_factory=list)
 
@@ -155,6 +156,7 @@ class Facts:
     breakers: dict[str, deque[Instant]] = field(default_factory=dict)  # live starts per rule, ascending
     paused: dict[tuple[str, str], str] = field(default_factory=dict)  # (scope, name) -> reason
     renamed: Mapping[str, str] = field(default_factory=dict)  # ids that rules had -> those that they have
+    repeated: Collection[str] = ()  # ids of runs that ended long ago and whose cause has come again
     watch_positions: Mapping[str, int] = field(default_factory=dict)  # backfills that are not done
     suppressed: dict[str, set[str]] = field(default_factory=dict)  # channel -> addresses
     refusing: dict[str, dict[str, Instant]] = field(default_factory=dict)  # channel -> domain -> when it refused us

@@ -88,10 +88,10 @@ def judge(facts: Facts, customer: CustomerFacts, candidate: Candidate, occasion:
         ended_by, path = level_that_ends(rule, would_be, customer, moment)
         if ended_by:
             return Verdict(Outcome.ALREADY_EXITED, path, key=key)
-    known = customer.runs.get(run_id_of(rule, customer, key, occasion.cause))
-    if known is not None and known.state is not RunState.ENDED:
-        return Verdict(Outcome.REPEATED, "when", key=key, arm=known.arm, why=f"run {known.id}")
     arm = arm_of(rule, customer)
+    run_id = run_id_of(rule, customer, key, occasion.cause)
+    if run_id in customer.runs or run_id in facts.repeated:
+        return Verdict(Outcome.REPEATED, "when", key=key, arm=arm, why=f"run {run_id}")
     if at_most_reached(rule, customer, key, arm, moment.at):
         return Verdict(Outcome.AT_MOST, "runs.at_most", key=key, arm=arm)
     rivals = rivals_of(rule, customer, key, arm)

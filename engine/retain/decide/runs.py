@@ -31,6 +31,7 @@ def open_run(
         goal_until=moment.at + rule.goal.within if rule.goal else None,
     )
     customer.runs[run.id] = run
+    facts.changes.opened.add(run.id)
     if verdict.outcome is Outcome.STARTED and run.arm == "live":
         facts.count_start(rule.id, moment.at)
     facts.save(run)

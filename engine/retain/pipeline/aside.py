@@ -52,7 +52,7 @@ def _look_one_by_one(pipeline: Decides, customer_id: int, at: Instant) -> None:
     """Carry out each look of a customer in a transaction of its own; what raises is recorded and tried again later."""
     while (item := _first_look(pipeline, customer_id, at)) is not None:
         outcome = attempt(pipeline, partial(_look, pipeline, customer_id, item, at))
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, Failed) and not outcome.is_repeated:
             facts, customer = _load(pipeline, customer_id, at)
             postpone(facts, customer, item.id, at)
             facts.changes.decisions.append(failed_look(at, item.rule.id, customer_id, outcome, path=item.trigger.path))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from retain.errors import StoreError
+from retain.errors import RepeatedStartError, StoreError
 
 T = TypeVar("T")
 
@@ -22,6 +22,11 @@ class Failed:
     """What was raised."""
 
     error: Exception
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the same, decided again, refuses a start that was made before, and no more is wrong."""
+        return isinstance(self.error, RepeatedStartError)
 
     @property
     def reason(self) -> str:

@@ -100,9 +100,11 @@ def _guarded(
     outcome = attempt(pipeline, partial(act, effects))
     if not isinstance(outcome, Failed):
         return []
+    fresh = pipeline.store.effects_by_id([effect.id for effect in effects])
+    if outcome.is_repeated:
+        return _guarded(pipeline, fresh, act)
     if len(effects) == 1:
         return [(effects[0], outcome)]
-    fresh = pipeline.store.effects_by_id([effect.id for effect in effects])
     return [found for effect in fresh for found in _guarded(pipeline, [effect], act)]
 
 

@@ -11,6 +11,7 @@ from retain.decide.events import decide_event
 from retain.decide.facts import Facts, Moment
 from retain.decide.records import RecordBook
 from retain.decide.timers import decide_due_effect, decide_look, decide_wake
+from retain.errors import RepeatedStartError
 from retain.language.plan import Plan
 from retain.model import Instant
 from retain.pipeline import outbox
@@ -43,6 +44,7 @@ class Pipeline:
         self.store = store
         self.options = options or Options()
         self._one_by_one = 0
+        self._repeated: set[str] = set()  # runs that ended long ago and whose cause has come again
         self._refusing: dict[str, dict[str, Instant]] = {}
         self._now = now
         self._reached = now  # on a virtual clock nothing is decided at an earlier instant any more
@@ -102,7 +104,10 @@ class Pipeline:
             )
             if not agenda.heap:
                 return
-            self._decide(agenda, until)
+            try:
+                self._decide(agenda, until)
+            except RepeatedStartError:
+                self.refresh()
 
     @property
     def _is_inline(self) -> bool:
@@ -122,6 +127,9 @@ class Pipeline:
         outcome = attempt(self, partial(self._decide, agenda, until))
         if not isinstance(outcome, Failed):
             return outcome
+        if outcome.is_repeated:
+            self._one_by_one += alone
+            return StepReport(more=True)
         if not alone:  # even one item can have woken others, so it is decided again with nothing after it
             self._one_by_one = items
             return StepReport(more=True)
@@ -172,6 +180,7 @@ class Pipeline:
             breakers=self._breakers,
             paused=dict(self._paused),
             renamed=self._renamed,
+            repeated=self._repeated,
             refusing=self._refusing,
             watch_positions=self.sweeps.positions,
             respond=self.options.respond,
@@ -199,6 +208,7 @@ class Pipeline:
 
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None:
         """Write a working set in one transaction and keep what later batches read from memory."""
+        self._refuse_repeated(facts)
         made = make_batch(facts, self._packed, watermark)
         if batch is not None:
             made.watch_progress, made.schedules = batch.watch_progress, batch.schedules
@@ -219,6 +229,17 @@ class Pipeline:
         facts.records.forget_personal(shared)
         if self.options.committed is not None:
             self.options.committed(facts.changes)
+
+    def _refuse_repeated(self, facts: Facts) -> None:
+        """One cause starts a rule once, ever: runs that ended long ago are not loaded, so the store is asked.
+
+        Raises:
+            RepeatedStartError: one began a second time; decided again, its start is refused.
+        """
+        found = self.store.run_ids_exist(facts.changes.opened) if facts.changes.opened else None
+        if found:
+            self._repeated |= found
+            raise RepeatedStartError("a start was made before", where=f"run {min(found)}", cure="decide it again")
 
     def release(self, now: Instant, slots: Mapping[str, int], total: int) -> list[ActionRequest]:
         """Claim due effects for sending, at most as many as there are free slots.

@@ -83,6 +83,8 @@ class Sweeps:
         if not isinstance(outcome, Failed):
             self._alone = max(0, self._alone - 1)
             return outcome
+        if outcome.is_repeated:
+            return 1
         if self._alone or self._options.batch == 1:
             return self._pass_over(now, outcome)
         self._alone = self._options.batch
@@ -101,20 +103,20 @@ class Sweeps:
         """Go on behind the one customer for whom the sweep or backfill under way raises."""
         self._alone = max(0, self._alone - 1)
         watch, schedule = self._rows.get(self._at), self._schedules.get(self._at)
-        batch = Batch()
         if watch is not None:
             customer = self._candidates_of(self._at).first(watch.position, now)
-            self._rows[self._at] = replace(watch, position=customer)
-            batch.watch_progress = [self._rows[self._at]]
-            batch.decisions = [failed_look(now, watch.rule, customer, failed)]
+            watch = replace(watch, position=customer)
+            failure = failed_look(now, watch.rule, customer, failed)
+            self._store.commit(Batch(watch_progress=[watch], decisions=[failure]))
+            self._rows[self._at] = watch
         elif schedule is not None:
             customer = self._candidates_of(self._at).first(schedule.position, now)
-            self._schedules[self._at] = replace(schedule, position=customer)
-            batch.schedules = [self._schedules[self._at]]
-            batch.decisions = [failed_look(now, schedule.rule, customer, failed)]
+            schedule = replace(schedule, position=customer)
+            failure = failed_look(now, schedule.rule, customer, failed)
+            self._store.commit(Batch(schedules=[schedule], decisions=[failure]))
+            self._schedules[self._at] = schedule
         else:
             raise failed.error
-        self._store.commit(batch)
         return 1
 
     def begin(self, until: Instant, pipeline: Commits) -> bool:
@@ -128,12 +130,11 @@ class Sweeps:
         instant, planned_id, occurrence = min(missed, key=itemgetter(0))  # at one instant in the order of the rules
         planned, row = self._crons[planned_id], self._schedules[planned_id]
         started = replace(row, last_planned=instant, sweep_at=instant, position=0)
-        facts = pipeline.facts()
         if planned.trigger.each is None:
-            started = replace(started, sweep_at=None)
             moment = Moment.of_timer(instant if pipeline.options.virtual else max(until, instant))
-            facts = self._start_alone(planned, instant, occurrence, moment, pipeline)
-        self._save(facts, pipeline, planned_id, started)
+            self._start_alone(planned, replace(started, sweep_at=None), occurrence, moment, pipeline)
+        else:
+            self._save(pipeline.facts(), pipeline, started)
         return True
 
     def _missed(self, until: Instant) -> list[tuple[Instant, str, str]]:
@@ -146,22 +147,21 @@ class Sweeps:
         return found
 
     def _start_alone(
-        self, planned: Planned, instant: Instant, occurrence: str, moment: Moment, pipeline: Commits
-    ) -> Facts:
-        """The start of a run without a customer; what raises is recorded, and the next planned instant goes on."""
+        self, planned: Planned, row: ScheduleRow, occurrence: str, moment: Moment, pipeline: Commits
+    ) -> None:
+        """Start a run without a customer; what raises is recorded, and the next planned instant goes on."""
 
-        def decide() -> Facts:
+        def decide() -> None:
             facts = pipeline.facts()
-            load_customers(self._store, facts, {0}, instant)
-            decide_planned(facts, facts.nobody(), planned, occurrence, instant, moment)
-            return facts
+            load_customers(self._store, facts, {0}, row.last_planned)
+            decide_planned(facts, facts.nobody(), planned, occurrence, row.last_planned, moment)
+            self._save(facts, pipeline, row)
 
         outcome = attempt(pipeline, decide)
-        if not isinstance(outcome, Failed):
-            return outcome
-        facts = pipeline.facts()
-        facts.changes.decisions.append(failed_look(moment.at, planned.rule.id, 0, outcome))
-        return facts
+        if isinstance(outcome, Failed) and not outcome.is_repeated:
+            facts = pipeline.facts()
+            facts.changes.decisions.append(failed_look(moment.at, planned.rule.id, 0, outcome))
+            self._save(facts, pipeline, row)
 
     def _sweep(self, planned: Planned, row: ScheduleRow, now: Instant, pipeline: Commits) -> int:
         assert row.sweep_at is not None
@@ -175,7 +175,7 @@ class Sweeps:
             decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
         done = page.is_last
         following = replace(row, position=0 if done else page.reached, sweep_at=None if done else row.sweep_at)
-        self._save(facts, pipeline, planned.id, following)
+        self._save(facts, pipeline, following)
         return len(customers) or 1
 
     def _backfill(self, row: WatchRow, now: Instant, pipeline: Commits) -> int:
@@ -195,8 +195,8 @@ class Sweeps:
                 plan_customer(facts, customer, None, moment)
             reached = customer.id
         following = replace(row, position=reached if paced else page.reached, done=page.is_last and not paced)
-        self._rows[row.watch] = following
         pipeline.commit(facts, batch=Batch(watch_progress=[following]))
+        self._rows[row.watch] = following
         return 0 if paced else len(customers) or 1
 
     @property
@@ -227,9 +227,9 @@ class Sweeps:
             return [_is_present(trigger.field_schedule.field)]
         return list(trigger.each.nodes) if trigger.each is not None and name in self._crons else []
 
-    def _save(self, facts: Facts, pipeline: Commits, planned_id: str, row: ScheduleRow) -> None:
-        self._schedules[planned_id] = row
+    def _save(self, facts: Facts, pipeline: Commits, row: ScheduleRow) -> None:
         pipeline.commit(facts, batch=Batch(schedules=[row]))
+        self._schedules[row.path] = row  # only what is committed counts
 
     def _register_watches(self, now: Instant) -> dict[str, WatchRow]:
         known = {row.watch: row for row in self._store.watch_rows()}
