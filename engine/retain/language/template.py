@@ -157,6 +157,9 @@ def _read_insert(source: Excerpt, env: Environment, problems: list[Problem], in_
 
 def _closing(text: str, start: int) -> int:
     """Where the `}}` is that closes an expression; one inside quotes does not."""
+    first = text.find("}}", start)
+    if "'" not in text[start:first] and '"' not in text[start:first]:
+        return first
     quote, at = "", start
     while at < len(text):
         if quote:

@@ -40,6 +40,7 @@ KEYS = (
 RUNS_KEYS = ("per", "mode", "at_most")
 STATUS = ("live", "shadow", "off")
 MODES = ("single", "restart", "queue", "parallel")
+WARNINGS = tuple(code for code in CODES if code.startswith("W"))
 ON_CHANGE = ("finish", "move", "exit")
 
 
@@ -65,7 +66,7 @@ def _read(key: Scalar, node: MapNode, was: str, draft: Draft) -> Rule:
     roots = RUNNING if draft.has_customer else RUNNING - {"customer", "metrics"}
     draft.env = draft.names.environment(roots, draft.starts, has_start=True)
     test = node.get("if")
-    start = replace(draft.env, roots=roots & STARTED, has_start=False)
+    start = draft.names.environment(roots & STARTED, draft.starts)
     condition = read_conditions(test, start, "if", draft.keep) if test is not None else None
     runs = _read_runs(node.get("runs"), draft)
     exits = node.get("exit_when")
@@ -110,8 +111,7 @@ def _read(key: Scalar, node: MapNode, was: str, draft: Draft) -> Rule:
 def _read_allow(node: Node | None, problems: Problems) -> tuple[str, ...]:
     """Codes of warnings that are not told of this rule; an error cannot be allowed."""
     items = node.items if isinstance(node, ListNode) else [node] if node is not None else []
-    known = [code for code in CODES if code.startswith("W")]
-    return tuple(read_choice(item, known, "an allowed warning", problems) for item in items)
+    return tuple(read_choice(item, WARNINGS, "an allowed warning", problems) for item in items)
 
 
 def _read_runs(node: Node | None, draft: Draft) -> Runs:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from retain.language.codes.table import CODES
-from retain.language.load.rule import MODES, ON_CHANGE, STATUS
+from retain.language.load.rule import MODES, ON_CHANGE, STATUS, WARNINGS
 from retain.language.load.schedules import IF_MISSED
 from retain.language.schemas.rule_file_parts import (
     CALENDAR,
@@ -33,7 +32,6 @@ from retain.language.types import Schema, Type
 from retain.model import Json
 from retain.registry import Action, JsonSchema, Registry
 
-WARNINGS = tuple(code for code in CODES if code.startswith("W"))
 _KINDS = {
     "bool": "true or false",
     "int": "a whole number",
