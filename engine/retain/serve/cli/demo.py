@@ -59,7 +59,7 @@ def _over_the_past(directory: Path) -> None:
         show_rules(outcome)
         click.echo()
     say(
-        "The data does not say who agreed to be written to, and the shipped policy is `unknown: refuse`:\n"
+        "The data does not say who agreed to be written to, and the shipped policy is `unknown: refuse`: "
         "every letter was decided, and held back for ",
         ("consent", "bold"),
         ". No rule had to remember that.",
