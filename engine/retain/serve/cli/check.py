@@ -10,10 +10,10 @@ from rich.text import Text
 
 from retain.app.projects.checking import CheckReport, check_path
 from retain.app.reports.figures import counted
+from retain.app.reports.sarif import sarif
 from retain.model import Json, Problem
 from retain.serve.cli.context import leave, project_dir
 from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, console, print_json, say
-from retain.serve.cli.sarif import sarif
 
 FORMATS = ("text", "json", "github", "sarif")
 MOST_SHOWN = 10  # warnings of one code on the screen; whoever reads one has to see the others too
