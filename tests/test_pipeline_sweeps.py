@@ -9,8 +9,8 @@ import pytest
 from decide_help import NOON, engine, plan, runs
 from retain.instants import DAY, HOUR, MINUTE
 from retain.language.condition import Condition
-from retain.pipeline import candidates
-from retain.pipeline.candidates import Candidates
+from retain.pipeline import paging
+from retain.pipeline.paging import CustomerPages
 from retain.testing.virtual import VirtualEngine
 
 BEFORE = "rules: {other: {when: {event: z}, then: [{stop: ok}]}}"
@@ -60,14 +60,14 @@ def lived(customers: int = 40) -> tuple[list[tuple[object, ...]], list[tuple[str
 
 def test_asking_the_database_starts_the_same_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     everybody = lived()
-    monkeypatch.setattr(candidates, "FEW", 0)
-    monkeypatch.setattr(candidates, "SPAN", 7)
+    monkeypatch.setattr(paging, "FEW", 0)
+    monkeypatch.setattr(paging, "SPAN", 7)
     assert lived() == everybody
     assert {rule for rule, *_ in everybody[0]} == {"low", "quiet", "often", "noon", "week"}
 
 
 def test_a_backfill_leaves_alone_whom_it_does_not_concern(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "FEW", 0)
+    monkeypatch.setattr(paging, "FEW", 0)
     world = shop(30)
     before = {row.id: row.watches for row in world.store.customers(range(1, 31)).values()}
     world.use(plan("rules: {r: {when: {becomes: [customer.score < 3], backfill: true}, then: [{wait: 1d}]}}"))
@@ -78,12 +78,12 @@ def test_a_backfill_leaves_alone_whom_it_does_not_concern(monkeypatch: pytest.Mo
 
 
 def test_a_page_ends_at_a_stretch_without_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "FEW", 0)
-    monkeypatch.setattr(candidates, "SPAN", 10)
+    monkeypatch.setattr(paging, "FEW", 0)
+    monkeypatch.setattr(paging, "SPAN", 10)
     world = shop(25)
     rules = plan("segments: {few: {if: [customer.score < 0]}}\nrules: {r: {when: {event: a}, then: [{stop: ok}]}}")
     condition: Condition = rules.ruleset.segments["few"].condition
-    asked = Candidates(world.store, condition.nodes, rules.defaults.zone)
+    asked = CustomerPages(world.store, condition.nodes, rules.defaults.zone)
     pages = [asked.page(after, 5, NOON) for after in (0, 10, 20)]
     assert [(page.ids, page.reached, page.is_last) for page in pages] == [
         ([], 10, False),

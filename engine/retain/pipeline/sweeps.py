@@ -23,9 +23,9 @@ from retain.language.types import Type
 from retain.model import Instant
 from retain.pipeline.aside import failed_look
 from retain.pipeline.attempt import Failed, attempt
-from retain.pipeline.candidates import Candidates, Page
 from retain.pipeline.load import load_customers
 from retain.pipeline.options import Options
+from retain.pipeline.paging import CustomerPages, Page
 from retain.store.rows import Batch, ScheduleRow, WatchRow
 from retain.store.store import Store
 
@@ -50,7 +50,7 @@ class Sweeps:
         self._watches = {watch.id: watch for watch in plan.watches}
         self._personal = {planned.id: planned for planned in plan.personal_schedules}
         self._crons = {planned.id: planned for planned in plan.crons}
-        self._candidates: dict[str, Candidates] = {}
+        self._pages: dict[str, CustomerPages] = {}
         self._at = ""  # the backfill or sweep that was worked on last
         self._alone = 0  # customers that are still looked at one by one, because a chunk raised
         self._rows = self._register_watches(now)
@@ -104,13 +104,13 @@ class Sweeps:
         self._alone = max(0, self._alone - 1)
         watch, schedule = self._rows.get(self._at), self._schedules.get(self._at)
         if watch is not None:
-            customer = self._candidates_of(self._at).first(watch.position, now)
+            customer = self._pages_of(self._at).first(watch.position, now)
             watch = replace(watch, position=customer)
             failure = failed_look(now, watch.rule, customer, failed)
             self._store.commit(Batch(watch_progress=[watch], decisions=[failure]))
             self._rows[self._at] = watch
         elif schedule is not None:
-            customer = self._candidates_of(self._at).first(schedule.position, now)
+            customer = self._pages_of(self._at).first(schedule.position, now)
             schedule = replace(schedule, position=customer)
             failure = failed_look(now, schedule.rule, customer, failed)
             self._store.commit(Batch(schedules=[schedule], decisions=[failure]))
@@ -169,7 +169,7 @@ class Sweeps:
         zone = zone_of_trigger(planned.trigger, None, self._plan.defaults.zone)
         occurrence = next(iter(cron_instants(planned, row.sweep_at - 1, row.sweep_at, zone)))[1]
         moment = Moment.of_timer(row.sweep_at if pipeline.options.virtual else max(now, row.sweep_at))
-        page = self._candidates_of(planned.id).page(row.position, self._limit, moment.at)
+        page = self._pages_of(planned.id).page(row.position, self._limit, moment.at)
         facts, customers = self._load(page, moment.at, pipeline)
         for customer in customers:
             decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
@@ -182,7 +182,7 @@ class Sweeps:
         self._at = row.watch
         watch, planned = self._watches.get(row.watch), self._personal.get(row.watch)
         moment = Moment.of_timer(now)
-        page = self._candidates_of(row.watch).page(row.position, self._limit, now)
+        page = self._pages_of(row.watch).page(row.position, self._limit, now)
         facts, customers = self._load(page, now, pipeline)
         reached, paced = row.position, False
         for customer in customers:
@@ -208,12 +208,12 @@ class Sweeps:
         load_customers(self._store, facts, page.ids, at)
         return facts, [facts.customers[customer] for customer in page.ids]
 
-    def _candidates_of(self, name: str) -> Candidates:
+    def _pages_of(self, name: str) -> CustomerPages:
         """Who is worth a look for the backfill or sweep of this name."""
-        known = self._candidates.get(name)
+        known = self._pages.get(name)
         if known is None:
             nodes = self._clauses_of(name)
-            known = self._candidates[name] = Candidates(self._store, nodes, self._plan.defaults.zone)
+            known = self._pages[name] = CustomerPages(self._store, nodes, self._plan.defaults.zone)
         return known
 
     def _clauses_of(self, name: str) -> list[Node]:

@@ -42,6 +42,11 @@ class Operand:
         return self.high is None
 
     @property
+    def is_missing(self) -> bool:
+        """Whether it is missing for everybody."""
+        return self.is_constant and self.constant is None
+
+    @property
     def upper(self) -> Sql:
         """The upper bound, the value itself where that is known."""
         return self.value if self.high is None else self.high

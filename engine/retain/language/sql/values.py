@@ -45,7 +45,7 @@ class Values(FieldReading):
             case ast.Negate():
                 return self._negate(self.operand(node.value))
             case ast.Case():
-                return Operand(self._case(node))
+                return self._case(node)
             case ast.Call():
                 return self._call(node)
             case ast.History():
@@ -91,6 +91,8 @@ class Values(FieldReading):
     def _arithmetic(self, node: ast.Arithmetic) -> Operand:
         left_type, right_type = operand_types(node)
         left, right = self.as_type(node.left, left_type), self.as_type(node.right, right_type)
+        if left.is_missing or right.is_missing:
+            return constant(None)
         real = type_of(node).kind == "number" or "number" in (left_type.kind, right_type.kind)
         guards = (*left.guards, *right.guards)
         if node.op in ("+", "-") and not (left.is_exact and right.is_exact):
@@ -109,19 +111,25 @@ class Values(FieldReading):
         low, high = _minus(operand.value), None if operand.high is None else _minus(operand.high)
         return Operand(low if high is None else high, operand.guards, None if high is None else low, operand.doubt)
 
-    def _case(self, node: ast.Case) -> Sql:
+    def _case(self, node: ast.Case) -> Operand:
         type_ = type_of(node)
-        cases = [(self.exact_test(when, True), self.as_type(value, type_).whole()) for when, value in node.whens]
-        otherwise = None if node.otherwise is None else self.as_type(node.otherwise, type_).whole()
-        return case(*cases, else_=otherwise)
+        values = [self.as_type(value, type_) for _, value in node.whens]
+        otherwise = constant(None) if node.otherwise is None else self.as_type(node.otherwise, type_)
+        if all(value.is_missing for value in (*values, otherwise)):
+            return otherwise
+        tests = [self.exact_test(when, True) for when, _ in node.whens]
+        cases = [(test, value.whole()) for test, value in zip(tests, values, strict=True)]
+        return Operand(case(*cases, else_=otherwise.whole()))
 
     def _call(self, node: ast.Call) -> Operand:
         if node.function == "known_days":
             return Operand(self._days(bound(self.setting.now), CUSTOMERS.c.first_seen))
         values = [self.as_type(arg, argument_type(node, arg)) for arg in node.args]
+        if node.function == "default":
+            return _first_present([value for value in values if not value.is_missing])
+        if any(value.is_missing for value in values):
+            return constant(None)
         match node.function:
-            case "default":
-                return _first_present(values)
             case "abs":
                 return Operand(func.abs(values[0].whole(), type_=values[0].value.type))
             case "least" | "greatest":
@@ -197,6 +205,8 @@ def _between(left: Operand, right: Operand, sign: str, guards: tuple[Sql, ...]) 
 
 
 def _first_present(values: list[Operand]) -> Operand:
+    if not values:
+        return constant(None)
     if all(value.is_exact for value in values):
         parts = [value.whole() for value in values]
         return Operand(func.coalesce(*parts) if len(parts) > 1 else parts[0])

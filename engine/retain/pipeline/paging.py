@@ -26,7 +26,7 @@ class Page:
     is_last: bool
 
 
-class Candidates:
+class CustomerPages:
     """All customers for whom some clauses may be true together; without clauses, all there are."""
 
     def __init__(self, store: Store, nodes: Sequence[Node], zone: tzinfo) -> None:
