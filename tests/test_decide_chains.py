@@ -61,3 +61,19 @@ def test_what_comes_from_outside_begins_a_chain_of_its_own() -> None:
         world.event("c1", "a")
         world.move_to(world.now + DAY)
     assert cuts(world) == []
+
+
+def test_rules_that_answer_one_another_twice_each_are_cut_before_they_are_too_many() -> None:
+    steps = "[{set: {stage: 2}}, {set: {stage: 3}}]"
+    text = f"rules: {{a: {{when: customer_updated, then: {steps}}}, b: {{when: customer_updated, then: {steps}}}}}"
+    world = engine(text.replace("when: customer_updated", "when: {event: customer_updated}"), max_chain=50)
+    world.identify("c1", {"score": 1})
+    assert len(events(world.store)) <= 1 + 50
+    assert set(cuts(world)) == {"a chain of 50 events that one event or timer caused was cut before customer_updated"}
+
+
+def test_what_is_cut_out_of_a_chain_changes_no_field() -> None:
+    world = engine("rules: {r: {when: {event: a}, then: [{set: {stage: 2}}]}}", max_depth=0)
+    world.event("c1", "a")
+    assert cuts(world) == ["a chain of 0 events that rules cause was cut before customer_updated"]
+    assert "stage" not in world.fields_of("c1")

@@ -23,7 +23,8 @@ def derive(
     """
     depth = moment.depth + 1
     name = slug(new.name)
-    if depth > facts.plan.defaults.max_depth:
+    cut = _cut(facts, depth)
+    if cut:
         facts.changes.decisions.append(
             DecisionRow(
                 at=moment.at,
@@ -34,10 +35,11 @@ def derive(
                 kind="refusal",
                 outcome=Outcome.CHAIN.value,
                 path=name,
-                why=f"a chain of {depth - 1} events that rules cause was cut before {name}",
+                why=f"{cut} was cut before {name}",
             )
         )
         return None
+    facts.chain += 1
     event = Event(
         seq=facts.number_event(),
         customer=customer.id if new.customer is None else new.customer,
@@ -59,6 +61,15 @@ def derive(
     return event
 
 
+def _cut(facts: Facts, depth: int) -> str:
+    """The chain that must end here, for its length or its breadth; "" while it may go on."""
+    if depth > facts.plan.defaults.max_depth:
+        return f"a chain of {depth - 1} events that rules cause"
+    if facts.chain >= facts.plan.defaults.max_chain:
+        return f"a chain of {facts.chain} events that one event or timer caused"
+    return ""
+
+
 def derive_from_run(facts: Facts, run: Run, customer: CustomerFacts, new: NewEvent, moment: Moment) -> Event | None:
     """An event that a run makes; a shadow run only records it."""
     made = run.context.get("made", 0)
@@ -76,17 +87,18 @@ def set_fields(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str
     if run.arm != "live":
         run.context["overlay"] = {**run.context.get("overlay", {}), **fields}
         return
-    stamps = dict(customer.stamps)
-    changes = apply_traits(customer.fields, stamps, fields, moment.at)
+    after, stamps = dict(customer.fields), dict(customer.stamps)
+    changes = apply_traits(after, stamps, fields, moment.at)
     if not changes:
         return
-    customer.stamps = stamps
-    # The values count at once, for the steps after this one; the event that tells of them is decided directly after.
-    facts.save_customer(customer)
     new = NewEvent(name="customer_updated", fields=fields, kind=MessageKind.SET)
     event = derive_from_run(facts, run, customer, new, moment)
-    if event is not None:
-        facts.applied[event.seq] = changes
+    if event is None:
+        return  # a value that no event tells of could not be rebuilt
+    # The values count at once, for the steps after this one; the event that tells of them is decided directly after.
+    customer.fields, customer.stamps = after, stamps
+    facts.save_customer(customer)
+    facts.applied[event.seq] = changes
 
 
 def names_of(changes: list[Change]) -> frozenset[str]:

@@ -40,6 +40,7 @@ def drain(facts: Facts) -> None:
     """Decide the events that decisions have made, in the order made, until none is left."""
     while facts.derived:
         _decide_one(facts, facts.derived.popleft())
+    facts.chain = 0
 
 
 def _decide_one(facts: Facts, event: Event) -> None:

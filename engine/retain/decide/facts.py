@@ -170,6 +170,7 @@ class Facts:
     applied: dict[int, list[Change]] = field(default_factory=dict)  # changes of derived events that already count
     tally: Counter[tuple[str, str]] | None = None  # (rule, outcome) of every start that was judged
     visits: set[tuple[str, str]] | None = None  # (rule, place in it) that was reached, for coverage
+    chain: int = 0  # events that decisions have made since the event or timer at hand
     next_number: int = -1  # working number of the next derived event
 
     def customer(self, customer_id: int) -> CustomerFacts:

@@ -26,7 +26,8 @@ class Defaults:
     max_lateness: Millis = 24 * 3_600_000
     breaker_count: int = 0  # 0 is no site-wide breaker
     breaker_per: Millis = 3_600_000
-    max_depth: int = 8
+    max_depth: int = 8  # events in a row that rules cause
+    max_chain: int = 1000  # events in all that rules cause, directly or not, by one event or timer
     max_queue: int = 100
 
 
