@@ -75,6 +75,7 @@ def test_what_other_values_may_satisfy_has_none(text: str) -> None:
         ("customer.tags contains any of ['a', 'b']", "customer.tags contains any of ['a', 'b']"),
         ("not event.gift", "event.gift == false"),
         ("event.gift and event.items == 3", "event.items == 3"),
+        ("event.gift and (event.items == 3 or customer.consent)", "event.gift == true"),
         ("event.total == 19.9", "event.total == 19.90"),
         ("event.total > 3", ""),
     ],

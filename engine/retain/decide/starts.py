@@ -131,7 +131,7 @@ def _in_order(
             here = candidate.order
             for place in [place for place in refused if found.all[place].order > here]:
                 del refused[place]
-            anew = _queue(found, found.positions(scope), occasion, edges)
+            anew = _queue(found, found.places(scope), occasion, edges)
             queue = [entry for entry in anew if entry[0].order > here]
 
 

@@ -1,27 +1,24 @@
 """The rules that one kind of event may start: which of them to look at, and which of those their `if` refuses.
 
-All that the index cannot leave out are asked by one generated function for 64 of them; those that it finds, one by one.
+Those that an index finds are asked together by generated functions, so that what fails at its `if` costs no call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
-from retain.language.codegen.conditions import compile_screen
 from retain.language.condition import Condition
-from retain.language.index import Index
+from retain.language.index import Answer, Index, Screen
 from retain.language.rules import EventTrigger, Rule
 from retain.language.scope import Scope
 from retain.language.syntax.ast import Node
 from retain.model import Outcome
 
-Refusal: TypeAlias = tuple[str, int, int]  # revision, number of the outcome, clause
+Refusal: TypeAlias = Answer  # revision, number of the outcome, clause
 
 CONDITION = list(Outcome).index(Outcome.CONDITION)
-_TOGETHER = 64  # conditions in one generated function
 _MOST_CLAUSES = 30  # of a condition that is asked together with others
 
 
@@ -77,44 +74,20 @@ class Candidates:
     def __init__(self, candidates: Sequence[Candidate], *, every: bool = False) -> None:
         self.all = candidates
         self.index = Index([() if every else candidate.nodes for candidate in candidates])
+        asked = [_asked(candidate) for candidate in candidates]
+        refusals = [
+            [(candidate.rule.revision, CONDITION, clause) for clause in range(len(nodes))]
+            for candidate, nodes in zip(candidates, asked, strict=True)
+        ]
+        self.screen = Screen(self.index, asked, refusals)
 
     def look(self, scope: Scope) -> tuple[Sequence[int], list[Refusal | None]]:
         """The places of those worth a look, and for each why its `if` refuses it; None where more must be asked."""
-        refusals = self._screen(scope)
-        hits = self.index.hits(scope)
-        if not hits:
-            return self.index.rest, refusals
-        refusals += [self._refusal(position, scope) for position in hits]
-        return [*self.index.rest, *hits], refusals
+        return self.screen.look(scope)
 
-    def positions(self, scope: Scope) -> list[int]:
+    def places(self, scope: Scope) -> list[int]:
         """The places of those worth a look, in order."""
         return sorted([*self.index.rest, *self.index.hits(scope)])
-
-    @cached_property
-    def _screen(self) -> Callable[[Scope], list[Refusal | None]]:
-        asked = [self.all[position] for position in self.index.rest]
-        parts = [_compiled(asked[start : start + _TOGETHER]) for start in range(0, len(asked), _TOGETHER)]
-        if len(parts) == 1:
-            return parts[0]
-        return lambda scope: [refusal for part in parts for refusal in part(scope)]
-
-    def _refusal(self, position: int, scope: Scope) -> Refusal | None:
-        candidate = self.all[position]
-        condition = candidate.rule.condition
-        if condition is None or not candidate.is_plain:
-            return None
-        failing = condition.first_failing(scope)
-        return (candidate.rule.revision, CONDITION, failing) if failing >= 0 else None
-
-
-def _compiled(candidates: Sequence[Candidate]) -> Callable[[Scope], list[Refusal | None]]:
-    asked = [_asked(candidate) for candidate in candidates]
-    answers = [
-        [(candidate.rule.revision, CONDITION, clause) for clause in range(len(nodes))]
-        for candidate, nodes in zip(candidates, asked, strict=True)
-    ]
-    return compile_screen(asked, answers)
 
 
 def _asked(candidate: Candidate) -> tuple[Node, ...]:

@@ -9,13 +9,16 @@ from datetime import UTC, tzinfo
 from functools import cached_property
 
 from retain.language.candidates import Candidate, Candidates
-from retain.language.condition import Needs
-from retain.language.index import Index
+from retain.language.condition import Needs, needs_of
+from retain.language.index import Answer, Index, Screen
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
 from retain.language.scope import Scope
+from retain.language.syntax.ast import Node
 from retain.language.types import Schema
 from retain.model import Millis, digest
 from retain.registry import RecordKind, Registry
+
+_NO: Answer = ("", -1, -1)  # any answer will do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,23 +52,34 @@ class WatchGroup:
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         self.all = watches
-        self._index = Index([watch.trigger.condition.nodes for watch in watches])
         self._places: dict[str, list[int]] = defaultdict(list)
         for place, watch in enumerate(watches):
             self._places[watch.id].append(place)
+        conditions = [watch.trigger.condition.nodes for watch in watches]
+        still = [[node for node in nodes if _stands_still(node)] for nodes in conditions]
+        self.screen = Screen(Index(conditions), still, [[_NO] * len(nodes) for nodes in still])
 
     def worth_a_look(self, scope: Scope, states: Iterable[str]) -> list[Watch]:
         """Those that can be true now, and those of which the customer has a state that may have to go.
+
+        A watch is left out where a part of its condition is not true that only a change of a field can make true: that
+        change will look at it. While time or an event can, its next look must be computed.
 
         Args:
             states: identities of the watches of which there is a state.
         """
         if not self.all:
             return []
-        places = {*self._index.rest, *self._index.hits(scope)}
+        worth = {place for place, answer in zip(*self.screen.look(scope), strict=True) if answer is None}
         for state in states:
-            places.update(self._places.get(state, ()))
-        return [self.all[place] for place in sorted(places)]
+            worth.update(self._places.get(state, ()))
+        return [self.all[place] for place in sorted(worth)]
+
+
+def _stands_still(node: Node) -> bool:
+    """Whether neither time nor an event can change a condition."""
+    needs = needs_of(node)
+    return not needs.uses_time and not needs.events
 
 
 @dataclass(frozen=True)
