@@ -43,7 +43,7 @@ def open_for_run(directory: Path, *, extra: Sequence[object] = ()) -> tuple[Proj
     except RuleError as error:
         files, unreadable = {}, error.render()
     if unreadable:
-        kept = _last_good(directory)
+        kept = last_good(directory)
         if kept is None:
             raise ConfigError(unreadable, cure="mend the file; no earlier set of rules is kept to go on with")
         notes.append(f"the last good rules are used, because a file cannot be read: {unreadable}")
@@ -68,7 +68,8 @@ def keep_as_good(project: Project, files: Mapping[str, str] | None = None) -> No
         log.warning("rules_not_kept", reason=str(error))
 
 
-def _last_good(directory: Path) -> dict[str, str] | None:
+def last_good(directory: Path) -> dict[str, str] | None:
+    """The rule files of the last start or reload without errors, by name; None where none are kept."""
     try:
         found = json.loads((directory / FOLDER / _LAST_GOOD).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from retain.errors import RetainError
 from retain.instants import from_datetime, parse_duration, parse_instant, to_datetime
-from retain.model import Instant
+from retain.model import Instant, Millis
 
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 _AGO = re.compile(r"(?:-\s*(.+)|(.+?)\s+ago)")
@@ -44,6 +44,18 @@ def read_time(text: str, now: Instant, zone: tzinfo = UTC) -> Instant:
             f"{text!r} is no time", cure="write 2026-11-21, 2026-11-21 10:00, 2026-11-21T10:00Z, yesterday or -2h"
         )
     return instant
+
+
+def read_span(text: str) -> Millis:
+    """The length of time that a person means: `90d`, `12h`.
+
+    Raises:
+        RetainError: it is none.
+    """
+    span = parse_duration(text.strip())
+    if span is None:
+        raise RetainError(f"{text!r} is no length of time", cure="write 90d, 12h or 2w")
+    return span
 
 
 def show_time(at: Instant | None, zone: tzinfo = UTC, *, seconds: bool = False) -> str:

@@ -35,9 +35,11 @@ class Knowing:
         self._seen: set[str] = set()
         store.add_suppressions(given.suppressions)
 
-    def use(self, store: Store) -> None:
-        """Go on with a copy of the store."""
-        self._store = store
+    def beside(self, store: Store) -> Knowing:
+        """The same for a copy of the store."""
+        copy = Knowing(store, self._given)
+        copy._seen = set(self._seen)
+        return copy
 
     def accept(self, messages: Sequence[Message], now: Instant) -> Sequence[Accepted]:
         """Store messages; one result for each."""

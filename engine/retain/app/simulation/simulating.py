@@ -106,10 +106,10 @@ def _messages(project: Project, past: Past) -> Iterator[tuple[Iterator[Message],
         return
     with reading(project.config) as store:  # imported history starts nothing live; here it is what is asked about
         messages = (replace(message, historical=False) for message in stored_messages(store, past.end))
-        yield messages, _given(store)
+        yield messages, given_of(store)
 
 
-def _given(store: Store) -> Given:
+def given_of(store: Store) -> Given:
     """What was brought into the store by hand: it stands in no event."""
     consents: dict[str, dict[str, bool]] = {}
     for answer in store.consents_from_outside():

@@ -39,6 +39,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "check": Entry("check", "Find every mistake in rules, schemas and templates."),
         "test": Entry("test", "Run the tests beside the rules, on a virtual clock."),
         "simulate": Entry("simulate", "Run the rules over past events; nothing is sent."),
+        "plan": Entry("plan", "Say whom an edit of the rules would touch."),
         "explain": Entry("explain", "Say why a rule did or did not start for a customer."),
         "import": Entry("import_", "Take in past events from a file."),
         "consents": Entry("consents", "Take in who agreed to what."),
