@@ -25,7 +25,7 @@ import pytest
 
 from retain.store.dialects.postgres import PostgresDialect
 from retain.store.dialects.sqlite import SqliteDialect
-from retain.store.store import COUNTERS, Store
+from retain.store.store import COUNTERS, INSERT_PARTITION, PARTITIONS, Store
 from retain.store.tables import metadata, schema_version
 
 _numbers = count(1)
@@ -161,6 +161,7 @@ def _empty(url: str) -> None:
         admin.execute("; ".join([f"{others} pg_backend_pid()", *rows, restart]))
         with admin.cursor() as cursor:
             cursor.executemany("INSERT INTO counters (name, value) VALUES (%s, %s)", COUNTERS)
+            cursor.executemany(INSERT_PARTITION.replace("?", "%s"), [(number,) for number in range(PARTITIONS)])
 
 
 def _make(server: Server, name: str, template: str | None = None) -> None:

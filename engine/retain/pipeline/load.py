@@ -40,7 +40,7 @@ def load_customers(store: Store, facts: Facts, ids: Collection[int], at: Instant
         facts.nobody()
     watermark = store.watermark()
     for row in store.customers(wanted).values():
-        facts.customers[row.id] = _customer(row, facts.plan, watermark)
+        facts.customers[row.id] = _customer(row, facts.plan, store.mark_of(row.id, watermark))
     runs = store.active_runs(wanted, _at_most_since(facts.plan, at))
     for run in runs:
         facts.customers[run.customer].runs[run.id] = run

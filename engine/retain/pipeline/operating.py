@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from retain.decide.facts import HELD_UNTIL, Facts, Moment
 from retain.decide.moving import Moved, move_run
 from retain.model import Effect, Instant, Run
 from retain.pipeline.load import load_customers
-from retain.pipeline.outbox import Decides, facts_for_effects
+from retain.pipeline.outbox import Decides, facts_for_effects, insisting
 
 _CHUNK = 500
 
@@ -52,8 +53,13 @@ def migrate(pipeline: Decides, now: Instant) -> Migration:
 def with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], None]) -> None:
     """Do something to runs, with all that is known of their customers and the effects that they wait for."""
     for chunk in _chunks(run_ids):
+        insisting(pipeline, partial(_with_runs, pipeline, chunk, now, act))
+
+
+def _with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], None]) -> None:
+    with pipeline.deciding({run.customer for run in pipeline.store.runs_by_id(run_ids).values()}):
         facts = pipeline.facts()
-        found = pipeline.store.runs_by_id(chunk)
+        found = pipeline.store.runs_by_id(run_ids)
         load_customers(pipeline.store, facts, {run.customer for run in found.values()}, now)
         facts.nobody()
         runs = [facts.customer(run.customer).runs.setdefault(run.id, run) for run in found.values()]
@@ -69,7 +75,14 @@ def with_effects(
 ) -> None:
     """Do something to effects, with all that is known of their runs and customers."""
     for chunk in _chunks(effect_ids):
-        effects = pipeline.store.effects_by_id(chunk)
+        insisting(pipeline, partial(_with_effects, pipeline, chunk, now, act))
+
+
+def _with_effects(
+    pipeline: Decides, effect_ids: Sequence[str], now: Instant, act: Callable[[Facts, Effect], None]
+) -> None:
+    with pipeline.deciding({effect.customer for effect in pipeline.store.effects_by_id(effect_ids)}):
+        effects = pipeline.store.effects_by_id(effect_ids)
         facts = facts_for_effects(pipeline, effects, now)
         for effect in effects:
             act(facts, effect)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from retain.decide.facts import Facts, Moment
 from retain.decide.results import release_effect, take_result
+from retain.errors import StoreConflictError
 from retain.language.plan import Plan
 from retain.model import DecisionRow, Effect, EffectState, Instant, RunState
 from retain.pipeline.attempt import Failed, attempt
@@ -17,6 +19,8 @@ from retain.registry import ActionRequest, EffectResult
 from retain.store.rows import Batch
 from retain.store.store import Store
 
+T = TypeVar("T")
+_ATTEMPTS = 5
 _STATE_OF = {"done": EffectState.DONE, "in_doubt": EffectState.IN_DOUBT}
 
 
@@ -30,6 +34,8 @@ class Decides(Protocol):
     def facts(self) -> Facts: ...
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None: ...
     def refresh(self) -> None: ...
+    def deciding(self, customers: Collection[int]) -> AbstractContextManager[None]: ...
+    def give_way(self) -> None: ...
 
 
 def release(pipeline: Decides, now: Instant, slots: Mapping[str, int], total: int) -> list[ActionRequest]:
@@ -46,16 +52,27 @@ def release(pipeline: Decides, now: Instant, slots: Mapping[str, int], total: in
 def finish(pipeline: Decides, results: Sequence[EffectResult], now: Instant) -> None:
     """Take results; where what follows from one cannot be decided, its run is held and the result is kept."""
     by_id = {result.effect_id: result for result in results}
-    effects = pipeline.store.effects_by_id(list(by_id))
-    for part, failed in _guarded(pipeline, effects, lambda part: _finish(pipeline, part, by_id, now)):
+    ids = list(by_id)
+    for part, failed in insisting(pipeline, lambda: _finish_all(pipeline, ids, by_id, now)):
         result = by_id[part.id]
         part.output = dict(result.output)
         put_aside(pipeline, part, failed, now, _STATE_OF.get(result.status, EffectState.DEAD))
 
 
-def recover(pipeline: Decides, now: Instant) -> int:
-    """Effects that were being sent when the last process ended are in doubt; their action's policy decides."""
-    effects = pipeline.store.in_doubt_on_start(now)
+def _finish_all(
+    pipeline: Decides, ids: Sequence[str], by_id: Mapping[str, EffectResult], now: Instant
+) -> list[tuple[Effect, Failed]]:
+    effects = pipeline.store.effects_by_id(ids)
+    return _guarded(pipeline, effects, lambda part: _finish(pipeline, part, by_id, now))
+
+
+def recover(pipeline: Decides, now: Instant, among: Collection[int] | None = None) -> int:
+    """Effects that were being sent when the last process ended are in doubt; their action's policy decides.
+
+    Args:
+        among: the partitions that were taken over from another worker; None = everything.
+    """
+    effects = pipeline.store.in_doubt_on_start(now, among)
     reason = "the process ended between the send and its result"
     results = [
         EffectResult(effect_id=effect.id, status="in_doubt", attempt=effect.attempt, reason=reason)
@@ -108,7 +125,30 @@ def _guarded(
     return [found for effect in fresh for found in _guarded(pipeline, [effect], act)]
 
 
+def insisting(pipeline: Decides, do: Callable[[], T]) -> T:
+    """Do what must not be lost, again where another worker was faster."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return do()
+        except StoreConflictError:
+            pipeline.give_way()
+    return do()
+
+
 def _release(pipeline: Decides, effects: Sequence[Effect], now: Instant) -> list[ActionRequest]:
+    with pipeline.deciding({effect.customer for effect in effects}):
+        return _release_all(pipeline, _as_of_now(pipeline, effects), now)
+
+
+def _as_of_now(pipeline: Decides, effects: Sequence[Effect]) -> Sequence[Effect]:
+    """The effects as they are once other workers are kept out."""
+    if not pipeline.store.in_transaction:
+        return effects
+    fresh = {effect.id: effect for effect in pipeline.store.effects_by_id([effect.id for effect in effects])}
+    return [fresh[effect.id] for effect in effects]
+
+
+def _release_all(pipeline: Decides, effects: Sequence[Effect], now: Instant) -> list[ActionRequest]:
     facts = facts_for_effects(pipeline, effects, now)
     moment = Moment.of_timer(now)
     requests = []
@@ -121,6 +161,13 @@ def _release(pipeline: Decides, effects: Sequence[Effect], now: Instant) -> list
 
 
 def _finish(pipeline: Decides, effects: Sequence[Effect], by_id: Mapping[str, EffectResult], now: Instant) -> None:
+    with pipeline.deciding({effect.customer for effect in effects}):
+        _finish_together(pipeline, _as_of_now(pipeline, effects), by_id, now)
+
+
+def _finish_together(
+    pipeline: Decides, effects: Sequence[Effect], by_id: Mapping[str, EffectResult], now: Instant
+) -> None:
     facts = facts_for_effects(pipeline, effects, now)
     moment = Moment.of_timer(now)
     for effect in effects:

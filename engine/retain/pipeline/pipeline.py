@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 
 from retain.decide.events import decide_event
-from retain.decide.facts import Facts, Moment
+from retain.decide.facts import Changes, Facts, Moment
 from retain.decide.records import RecordBook
 from retain.decide.timers import decide_due_effect, decide_look, decide_wake
-from retain.errors import RepeatedStartError
+from retain.errors import RepeatedStartError, StoreConflictError
 from retain.language.plan import Plan
 from retain.model import Instant
-from retain.pipeline import outbox
 from retain.pipeline.agenda import EFFECT, EVENT, KIND_NAMES, RUN, Agenda, Key, make_agenda
 from retain.pipeline.aside import put_aside
 from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.load import load_customers, load_shared_records
 from retain.pipeline.options import Options
+from retain.pipeline.shared import SharedMethods
 from retain.pipeline.sweeps import Sweeps
 from retain.pipeline.write import PackedOutcomes, encode, make_batch
-from retain.registry import ActionRequest, EffectResult
 from retain.store.rows import Batch
 from retain.store.store import Store
 
@@ -37,7 +36,7 @@ class StepReport:
     more: bool = False
 
 
-class Pipeline:
+class Pipeline(SharedMethods):
     """Decides on one store with one plan; used from one thread."""
 
     def __init__(self, store: Store, plan: Plan, now: Instant, options: Options | None = None) -> None:
@@ -47,6 +46,8 @@ class Pipeline:
         self._repeated: set[str] = set()  # runs that ended long ago and whose cause has come again
         self._refusing: dict[str, dict[str, Instant]] = {}
         self._now = now
+        self._careful = 0  # how many more decisions keep other workers out, because one was in vain
+        self._untold: list[Changes] = []  # of a transaction that is still open
         self._reached = now  # on a virtual clock nothing is decided at an earlier instant any more
         self.use(plan, now)
 
@@ -64,6 +65,9 @@ class Pipeline:
         """Forget what is kept in memory between batches; it is read anew."""
         if self.options.guard is not None:
             self.options.guard.end()
+        self._untold.clear()
+        self.store.resync()
+        self.sweeps.resync()
         self._records: RecordBook | None = None
         self._breakers: dict[str, deque[Instant]] | None = None
         self._paused: dict[tuple[str, str], str] = {
@@ -77,6 +81,13 @@ class Pipeline:
 
     def step(self, until: Instant) -> StepReport:
         """Decide one batch of what is due up to an instant."""
+        try:
+            return self._step(until)
+        except StoreConflictError:
+            self.give_way()
+            return StepReport(more=True)
+
+    def _step(self, until: Instant) -> StepReport:
         self._now = max(self._now, until)
         swept = self.sweeps.step(until, self)
         if swept and self.options.virtual:
@@ -141,6 +152,10 @@ class Pipeline:
         return max(key[0], self._reached if self.options.virtual else until)
 
     def _decide(self, agenda: Agenda, until: Instant) -> StepReport:
+        with self.deciding(agenda.customers()):
+            return self._decide_all(agenda, until)
+
+    def _decide_all(self, agenda: Agenda, until: Instant) -> StepReport:
         facts = self.facts()
         keys = list(agenda.heap)
         earliest = min(key[0] for key in keys)
@@ -210,6 +225,7 @@ class Pipeline:
         """Write a working set in one transaction and keep what later batches read from memory."""
         self._refuse_repeated(facts)
         made = make_batch(facts, self._packed, watermark)
+        made.about = set(facts.customers) if self.store.is_shared else set()
         if batch is not None:
             made.watch_progress, made.schedules = batch.watch_progress, batch.schedules
         if not made.is_empty:
@@ -227,8 +243,10 @@ class Pipeline:
         facts.records.changed.clear()
         shared = (kind.name for kind in self.plan.registry.record_kinds.values() if kind.shared)
         facts.records.forget_personal(shared)
-        if self.options.committed is not None:
-            self.options.committed(facts.changes)
+        if self.store.in_transaction:
+            self._untold.append(facts.changes)
+        else:
+            self._tell(facts.changes)
 
     def _refuse_repeated(self, facts: Facts) -> None:
         """One cause starts a rule once, ever: runs that ended long ago are not loaded, so the store is asked.
@@ -240,22 +258,6 @@ class Pipeline:
         if found:
             self._repeated |= found
             raise RepeatedStartError("a start was made before", where=f"run {min(found)}", cure="decide it again")
-
-    def release(self, now: Instant, slots: Mapping[str, int], total: int) -> list[ActionRequest]:
-        """Claim due effects for sending, at most as many as there are free slots.
-
-        Every effect is asked for again: exits, consent, caps, quiet hours. The mark `sending` is committed before
-        anything is sent, so that only what is really in doubt is in doubt after a crash.
-        """
-        return outbox.release(self, now, slots, total)
-
-    def finish(self, results: Sequence[EffectResult], now: Instant) -> None:
-        """Take the results of attempts: their runs go on, their events are decided."""
-        outbox.finish(self, results, now)
-
-    def recover(self, now: Instant) -> int:
-        """Effects that were being sent when the last process ended are in doubt; their action's policy decides."""
-        return outbox.recover(self, now)
 
     def next_due(self) -> Instant | None:
         """The earliest instant at which there is something to do; None when nothing waits."""

@@ -6,6 +6,8 @@ where it stopped.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -38,6 +40,7 @@ class Commits(Protocol):
     def facts(self) -> Facts: ...
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None: ...
     def refresh(self) -> None: ...
+    def deciding(self, customers: Collection[int]) -> AbstractContextManager[None]: ...
 
 
 class Sweeps:
@@ -53,8 +56,13 @@ class Sweeps:
         self._pages: dict[str, CustomerPages] = {}
         self._at = ""  # the backfill or sweep that was worked on last
         self._alone = 0  # customers that are still looked at one by one, because a chunk raised
-        self._rows = self._register_watches(now)
-        self._schedules = self._register_crons(now)
+        self._since = now
+        self.resync()
+
+    def resync(self) -> None:
+        """Read anew how far everything is; what is not known yet is noted by the worker that leads."""
+        self._rows = self._register_watches(self._since)
+        self._schedules = self._register_crons(self._since)
 
     @property
     def positions(self) -> dict[str, int]:
@@ -62,7 +70,9 @@ class Sweeps:
         return {row.watch: row.position for row in self._rows.values() if not row.done}
 
     def next_due(self) -> Instant | None:
-        """The earliest instant that a cron plans."""
+        """The earliest instant that a cron plans; of several workers one keeps to the plan."""
+        if not self._store.leads:
+            return None
         found = []
         for planned_id, planned in self._crons.items():
             assert planned.trigger.cron is not None
@@ -79,6 +89,8 @@ class Sweeps:
 
         A chunk that raises is done again one by one; a customer who raises alone is recorded and passed over.
         """
+        if not self._store.leads:
+            return 0
         outcome = attempt(pipeline, partial(self._step, now, pipeline))
         if not isinstance(outcome, Failed):
             self._alone = max(0, self._alone - 1)
@@ -170,12 +182,13 @@ class Sweeps:
         occurrence = next(iter(cron_instants(planned, row.sweep_at - 1, row.sweep_at, zone)))[1]
         moment = Moment.of_timer(row.sweep_at if pipeline.options.virtual else max(now, row.sweep_at))
         page = self._pages_of(planned.id).page(row.position, self._limit, moment.at)
-        facts, customers = self._load(page, moment.at, pipeline)
-        for customer in customers:
-            decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
         done = page.is_last
         following = replace(row, position=0 if done else page.reached, sweep_at=None if done else row.sweep_at)
-        self._save(facts, pipeline, following)
+        with pipeline.deciding(page.ids):
+            facts, customers = self._load(page, moment.at, pipeline)
+            for customer in customers:
+                decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
+            self._save(facts, pipeline, following)
         return len(customers) or 1
 
     def _backfill(self, row: WatchRow, now: Instant, pipeline: Commits) -> int:
@@ -183,20 +196,21 @@ class Sweeps:
         watch, planned = self._watches.get(row.watch), self._personal.get(row.watch)
         moment = Moment.of_timer(now)
         page = self._pages_of(row.watch).page(row.position, self._limit, now)
-        facts, customers = self._load(page, now, pipeline)
-        reached, paced = row.position, False
-        for customer in customers:
-            if watch is not None:
-                if watch.trigger.backfill and facts.breaker_is_full(watch.rule, now):
-                    paced = True
-                    break
-                decide_backfill(facts, customer, watch, moment)
-            elif planned is not None and row.watch not in customer.watches:
-                plan_customer(facts, customer, None, moment)
-            reached = customer.id
-        following = replace(row, position=reached if paced else page.reached, done=page.is_last and not paced)
-        pipeline.commit(facts, batch=Batch(watch_progress=[following]))
-        self._rows[row.watch] = following
+        with pipeline.deciding(page.ids):
+            facts, customers = self._load(page, now, pipeline)
+            reached, paced = row.position, False
+            for customer in customers:
+                if watch is not None:
+                    if watch.trigger.backfill and facts.breaker_is_full(watch.rule, now):
+                        paced = True
+                        break
+                    decide_backfill(facts, customer, watch, moment)
+                elif planned is not None and row.watch not in customer.watches:
+                    plan_customer(facts, customer, None, moment)
+                reached = customer.id
+            following = replace(row, position=reached if paced else page.reached, done=page.is_last and not paced)
+            pipeline.commit(facts, batch=Batch(watch_progress=[following]))
+            self._rows[row.watch] = following
         return 0 if paced else len(customers) or 1
 
     @property
@@ -238,7 +252,7 @@ class Sweeps:
         fresh = [
             WatchRow(watch_id, item.rule.id, now, 0, nobody_yet) for watch_id, item in wanted if watch_id not in known
         ]
-        if fresh:
+        if fresh and self._store.leads:
             self._store.commit(Batch(watch_progress=fresh))
         rows = known | {row.watch: row for row in fresh}
         return {watch_id: rows[watch_id] for watch_id, _ in wanted}
@@ -250,7 +264,7 @@ class Sweeps:
             for planned_id, planned in self._crons.items()
             if planned_id not in known
         ]
-        if fresh:
+        if fresh and self._store.leads:
             self._store.commit(Batch(schedules=fresh))
         rows = known | {row.path: row for row in fresh}
         return {planned_id: rows[planned_id] for planned_id in self._crons}

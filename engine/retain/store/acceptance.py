@@ -11,6 +11,7 @@ from retain.store.database import Database, Row, Session
 from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache, Resolver, identities_of, identity_of_key
 from retain.store.rows import Accepted
+from retain.store.sharing import SharingMethods
 
 INSERT_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 14)})"
 INSERT_NEW_EVENT = f"{INSERT_EVENT} ON CONFLICT (source, message_id) DO NOTHING"
@@ -72,7 +73,7 @@ class _KnownError(Exception):
     """A message that was taken for new is stored already; nothing is written, and who is known is asked."""
 
 
-class AcceptanceMethods:
+class AcceptanceMethods(SharingMethods):
     """The part of the store that takes messages in."""
 
     _db: Database
@@ -105,6 +106,7 @@ class AcceptanceMethods:
         known: dict[tuple[int, str], tuple[int, int]],
     ) -> list[Accepted]:
         with self._db.write() as session:
+            self._take_turn(session)
             new = messages
             if known:
                 new = [message for message in messages if (numbers[message.source], message.message_id) not in known]
@@ -118,6 +120,8 @@ class AcceptanceMethods:
             if events:
                 raise_counter(session, "last_seq", events[-1].seq)
             raise_counter(session, "last_customer", resolver.last_customer)
+            self._count_merges(session, sum(event.merged_from is not None for event in events))
+            self._tell_others(session)
         self._identities.update(resolver.known.items())
         self._fresh.add(events)
         return results
@@ -148,6 +152,7 @@ class AcceptanceMethods:
                 raise StoreError(f"{key!r} is no customer key", cure="write user:ID, anonymous:ID or email:ADDRESS")
             wanted[key] = identity
         with self._db.write() as session:
+            self._take_turn(session)
             resolver = Resolver(session, self._identities, counter(session, "last_customer"))
             resolver.load(wanted.values())
             for identity in wanted.values():

@@ -25,12 +25,13 @@ from retain.store.codec import (
 from retain.store.database import Database, Row, Session
 from retain.store.identity import ANONYMOUS, EMAIL, USER, identity_of_key, key_of, normal_address
 from retain.store.rows import CustomerRow, Summary
+from retain.store.sharing import PARTITIONS, SharingMethods
 from retain.store.tables import customers, decisions, effects, events, records, runs, summaries
 
 Clause: TypeAlias = ColumnElement[bool]
 
 
-class AdminMethods:
+class AdminMethods(SharingMethods):
     """The part of the store that answers people."""
 
     _db: Database
@@ -114,10 +115,17 @@ class AdminMethods:
         with self._db.read() as session:
             return [effect_of(row) for row in session.rows_in(sql, sorted(ids))]
 
-    def in_doubt_on_start(self, now: Instant) -> list[Effect]:
-        """Effects that a process before this one had claimed and did not finish, in the order of their ids."""
+    def in_doubt_on_start(self, now: Instant, among: Collection[int] | None = None) -> list[Effect]:
+        """Effects that a process before this one had claimed and did not finish, in the order of their ids.
+
+        Args:
+            among: the partitions to look in; None = all that this process decides.
+        """
+        among = self._share.tokens if among is None and self._share is not None else among
         clauses = [text("state IN ('sending', 'in_doubt', 'dead')"), effects.c.state == "sending"]
         clauses.append(or_(effects.c.sent_at.is_(None), effects.c.sent_at <= now))
+        if among is not None:
+            clauses.append((effects.c.customer % PARTITIONS).in_(sorted(among)))
         return [effect_of(row) for row in self._select(effects, EFFECT_COLUMNS, clauses, None, effects.c.id)]
 
     def decisions_of(

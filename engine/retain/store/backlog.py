@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from retain.model import Instant
-from retain.store.acceptance import counter
 from retain.store.database import Database
 
 _OPEN = "SELECT state, count(*) FROM effects WHERE state IN ('sending', 'in_doubt', 'dead') GROUP BY state"
 _PENDING = "SELECT count(*), min(due_at) FROM effects WHERE state = 'pending' AND due_at <= ?"
-_UNDECIDED = "SELECT count(*) FROM events WHERE seq > ? AND cause_seq IS NULL"
+_UNDECIDED = "SELECT count(*) FROM events WHERE "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ class BacklogMethods:
         with self._db.read() as session:
             states: dict[str, int] = dict(session.rows(_OPEN))
             due = session.row(_PENDING, (now,)) or (0, None)
-            undecided = session.row(_UNDECIDED, (counter(session, "watermark"),)) or (0,)
+            undecided = session.row(_UNDECIDED + self._db.dialect.undecided) or (0,)
             failed = session.row("SELECT count(*) FROM failed_events") or (0,)
         return Backlog(
             at=now,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from retain.errors import StoreConflictError
-from retain.model import Record
+from retain.model import Event, Record
 from retain.store.acceptance import INSERT_EVENT, Sources, counter, event_values, raise_counter
 from retain.store.codec import customer_values, effect_values, encode, run_values
 from retain.store.database import Database, Session
@@ -14,6 +14,7 @@ from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache
 from retain.store.merging import absorb_all
 from retain.store.rows import Batch, PauseRow
+from retain.store.sharing import SharingMethods
 from retain.store.tables import (
     consents,
     customers,
@@ -52,7 +53,7 @@ UPSERT_PAUSE = (
 )
 
 
-class CommitMethods:
+class CommitMethods(SharingMethods):
     """The part of the store that decisions are written through."""
 
     _db: Database
@@ -74,25 +75,48 @@ class CommitMethods:
         made = [*batch.events, *batch.posted]
         sources = self._sources.number(event.source for event in made) if made else {}
         with self._db.write() as session:
-            numbers = _write_events(session, batch, sources)
+            self._fence(session, batch)
+            if made or batch.merges:
+                self._take_turn(session)
+            numbers = _write_events(session, batch, sources, self._decided_upto(session))
             _write_state(session, batch, numbers)
             _write_log(session, batch, numbers)
             _write_records(session, batch.records)
             _write_progress(session, batch)
             moved = absorb_all(session, batch.merges)
-            _move_watermark(session, batch.watermark, bool(numbers))
+            self._count_merges(session, len(batch.merges))
+            self._move_marks(session, batch, bool(numbers))
         self._identities.update(moved.items())
         if batch.merges or batch.posted:
             self._fresh.forget()
         return numbers
 
+    def _decided_upto(self, session: Session) -> Callable[[int], int]:
+        """Up to where a customer's accepted events are decided; asked only where a timer has made an event."""
+        share = self._share
+        return (lambda _: counter(session, "watermark")) if share is None else share.mark_of
 
-def _write_events(session: Session, batch: Batch, sources: Mapping[str, int]) -> dict[int, int]:
+    def _move_marks(self, session: Session, batch: Batch, made_events: bool) -> None:
+        share = self._share
+        if share is None:
+            _move_watermark(session, batch.watermark, made_events)
+            return
+        if batch.watermark is not None:
+            share.passed(share.group, batch.watermark)
+        if made_events:
+            group, low, _ = share.lowest(last := counter(session, "last_seq"))
+            if session.row("SELECT 1 FROM events WHERE seq > ? AND cause_seq IS NULL LIMIT 1", (low,)) is None:
+                share.passed(group, last)
+
+
+def _write_events(
+    session: Session, batch: Batch, sources: Mapping[str, int], decided_upto: Callable[[int], int]
+) -> dict[int, int]:
     """Number and store the new events: derived ones after their cause, posted ones for their own turn."""
     if not batch.events and not batch.posted:
         return {}
     last = counter(session, "last_seq")
-    causes = _causes(batch, counter(session, "watermark"))
+    causes = _causes(batch, decided_upto)
     numbers: dict[int, int] = {}
     rows = []
     for event in batch.events:
@@ -108,18 +132,23 @@ def _write_events(session: Session, batch: Batch, sources: Mapping[str, int]) ->
     return numbers
 
 
-def _causes(batch: Batch, decided: int) -> dict[int, int]:
+def _causes(batch: Batch, decided_upto: Callable[[int], int]) -> dict[int, int]:
     """The accepted event in whose wake each derived one was decided: the summaries stand in the order of deciding."""
     causes: dict[int, int] = {}
+    decided: int | None = None
     for summary in batch.summaries:
         if summary.event_seq > 0:
             decided = summary.event_seq
-        else:
+        elif decided is not None:
             causes[summary.event_seq] = decided
-    return {
-        event.seq: causes.get(event.seq, decided) if event.cause_seq is None else event.cause_seq
-        for event in batch.events
-    }
+
+    def cause_of(event: Event) -> int:
+        if event.cause_seq is not None:
+            return event.cause_seq
+        cause = causes.get(event.seq, decided)
+        return decided_upto(event.customer) if cause is None else cause
+
+    return {event.seq: cause_of(event) for event in batch.events}
 
 
 def _write_state(session: Session, batch: Batch, numbers: Mapping[int, int]) -> None:

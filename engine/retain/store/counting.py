@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from retain.model import Instant
-from retain.store.acceptance import counter
 from retain.store.database import Database, Session, Values
 from retain.store.rows import RuleStats, StoreCounts, StoreHealth
 
@@ -34,11 +33,10 @@ class CountMethods:
     def counts(self) -> StoreCounts:
         """What the store holds."""
         with self._db.read() as session:
-            mark = counter(session, "watermark")
             return StoreCounts(
                 customers=_count(session, "customers WHERE merged_into IS NULL"),
                 events=_count(session, "events"),
-                undecided=_count(session, "events WHERE seq > ? AND cause_seq IS NULL", (mark,)),
+                undecided=_count(session, f"events WHERE {self._db.dialect.undecided}"),
                 rejects=_count(session, "rejects"),
                 failed=_count(session, "failed_events"),
                 runs=_grouped(session, "SELECT state, count(*) FROM runs GROUP BY state"),

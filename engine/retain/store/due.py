@@ -7,20 +7,20 @@ from collections.abc import Collection
 from retain.model import Effect, Instant
 from retain.store.codec import EFFECT_COLUMNS, effect_of
 from retain.store.database import Database
+from retain.store.sharing import SharingMethods
 
-RUNS = "SELECT wake_at, id, customer FROM runs WHERE wake_at <= ?{but} ORDER BY wake_at, id LIMIT ?"
-CUSTOMERS = "SELECT recheck_at, id FROM customers WHERE recheck_at <= ? ORDER BY recheck_at, id LIMIT ?"
-EFFECTS = (
-    f"SELECT {EFFECT_COLUMNS} FROM effects WHERE state = 'pending' AND due_at <= ?{{but}} ORDER BY due_at, id LIMIT ?"
-)
-OTHER_TEXT = "SELECT id FROM runs WHERE rule = ? AND revision != ? AND state != 'ended' ORDER BY id"
-WAKE_HELD = "UPDATE effects SET due_at = ? WHERE state = 'pending' AND due_at >= ?"
-NEXT_RUN = "SELECT min(wake_at) FROM runs WHERE wake_at IS NOT NULL{but}"
-NEXT_CUSTOMER = "SELECT min(recheck_at) FROM customers WHERE recheck_at IS NOT NULL"
-NEXT_EFFECT = "SELECT min(due_at) FROM effects WHERE state = 'pending'"
+RUNS = "SELECT wake_at, id, customer FROM runs WHERE wake_at <= ?{but}{mine} ORDER BY wake_at, id LIMIT ?"
+CUSTOMERS = "SELECT recheck_at, id FROM customers WHERE recheck_at <= ?{mine} ORDER BY recheck_at, id LIMIT ?"
+_DUE_EFFECTS = f"SELECT {EFFECT_COLUMNS} FROM effects WHERE state = 'pending' AND due_at <= ?"
+EFFECTS = _DUE_EFFECTS + "{but}{mine} ORDER BY due_at, id LIMIT ?"
+OTHER_TEXT = "SELECT id FROM runs WHERE rule = ? AND revision != ? AND state != 'ended'{mine} ORDER BY id"
+WAKE_HELD = "UPDATE effects SET due_at = ? WHERE state = 'pending' AND due_at >= ?{mine}"
+NEXT_RUN = "SELECT min(wake_at) FROM runs WHERE wake_at IS NOT NULL{but}{mine}"
+NEXT_CUSTOMER = "SELECT min(recheck_at) FROM customers WHERE recheck_at IS NOT NULL{mine}"
+NEXT_EFFECT = "SELECT min(due_at) FROM effects WHERE state = 'pending'{mine}"
 
 
-class DueMethods:
+class DueMethods(SharingMethods):
     """The part of the store that knows what time moves."""
 
     _db: Database
@@ -34,12 +34,14 @@ class DueMethods:
         if held is None:
             return []
         with self._db.read() as session:
-            return session.rows(RUNS.format(but=_but("rule", held)), (until, *sorted(held), limit))
+            mine, own = self._mine()
+            return session.rows(RUNS.format(but=_but("rule", held), mine=mine), (until, *sorted(held), *own, limit))
 
     def due_customers(self, until: Instant, limit: int) -> list[tuple[Instant, int]]:
         """Customers whose watches must be looked at: (recheck_at, customer), in order."""
         with self._db.read() as session:
-            return session.rows(CUSTOMERS, (until, limit))
+            mine, own = self._mine("id")
+            return session.rows(CUSTOMERS.format(mine=mine), (until, *own, limit))
 
     def due_effects(self, until: Instant, limit: int, exclude: Collection[str] = ()) -> list[Effect]:
         """Effects to claim, ordered by (due_at, id).
@@ -48,18 +50,21 @@ class DueMethods:
             exclude: actions that have no free slot; their effects must not stand in the way of the others.
         """
         with self._db.read() as session:
-            sql = EFFECTS.format(but=_but("action", exclude))
-            return [effect_of(row) for row in session.rows(sql, (until, *sorted(exclude), limit))]
+            mine, own = self._mine()
+            sql = EFFECTS.format(but=_but("action", exclude), mine=mine)
+            return [effect_of(row) for row in session.rows(sql, (until, *sorted(exclude), *own, limit))]
 
     def runs_on_other_text(self, rule: str, revision: str) -> list[str]:
         """The ids of a rule's live runs that are pinned to another text than this one, in order."""
         with self._db.read() as session:
-            return [row[0] for row in session.rows(OTHER_TEXT, (rule, revision))]
+            mine, own = self._mine()
+            return [row[0] for row in session.rows(OTHER_TEXT.format(mine=mine), (rule, revision, *own))]
 
     def wake_held_effects(self, held_until: Instant, now: Instant) -> int:
         """Make effects that wait for a person due again; how many they were."""
         with self._db.write() as session:
-            return session.change(WAKE_HELD, (now, held_until))
+            mine, own = self._mine()
+            return session.change(WAKE_HELD.format(mine=mine), (now, held_until, *own))
 
     def next_due(self, held: Collection[str] | None = ()) -> Instant | None:
         """The earliest instant at which a run, a customer or an effect is due.
@@ -68,9 +73,12 @@ class DueMethods:
             held: rules whose runs do not wake now; None = no run wakes.
         """
         with self._db.read() as session:
-            found = [session.row(NEXT_CUSTOMER), session.row(NEXT_EFFECT)]
+            mine, own = self._mine()
+            found = [session.row(NEXT_EFFECT.format(mine=mine), own)]
+            found.append(session.row(NEXT_CUSTOMER.format(mine=self._mine("id")[0]), own))
             if held is not None:
-                found.append(session.row(NEXT_RUN.format(but=_but("rule", held)), tuple(sorted(held))))
+                sql = NEXT_RUN.format(but=_but("rule", held), mine=mine)
+                found.append(session.row(sql, (*sorted(held), *own)))
         return min((row[0] for row in found if row is not None and row[0] is not None), default=None)
 
 

@@ -23,10 +23,15 @@ from retain.store.database import Database, Row
 from retain.store.dialects.base import BODY_BYTES
 from retain.store.fresh import FreshEvents
 from retain.store.rows import CustomerRow
+from retain.store.sharing import PARTITIONS, Share, SharingMethods
 
 HistoryRow: TypeAlias = tuple[int, str, Instant, bytes]  # customer, name, occurred_at, fields as JSON
 
 UNDECIDED = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? AND cause_seq IS NULL ORDER BY seq LIMIT ?"
+UNDECIDED_UPTO = (
+    f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? AND seq <= ? AND cause_seq IS NULL{{mine}} ORDER BY seq LIMIT ?"
+)
+OF_GROUP = f" AND mod(customer, {PARTITIONS}) = ANY(?)"
 EARLIER = "SELECT 1 FROM events WHERE seq > ? AND seq < ? AND cause_seq IS NULL LIMIT 1"
 CUSTOMERS = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE id IN {{wanted}}"
 LIVE_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE customer IN {{wanted}} AND state != 'ended'"
@@ -59,7 +64,7 @@ UPDATED = "customer_updated"
 _EVER = -(1 << 62)
 
 
-class FactsMethods:
+class FactsMethods(SharingMethods):
     """The part of the store that the pipeline loads its working set from."""
 
     _db: Database
@@ -68,6 +73,8 @@ class FactsMethods:
 
     def undecided(self, limit: int, until: Instant | None = None) -> list[Event]:
         """The next accepted events that are not decided, in their order, up to the first received after `until`."""
+        if self._share is not None:
+            return self._undecided_of(self._share, limit, until)
         with self._db.read() as session:
             mark = counter(session, "watermark")
             fresh = self._fresh.after(mark)
@@ -80,30 +87,56 @@ class FactsMethods:
                 del rows[late:]
             return events_of_rows(session, self._sources, rows)
 
-    def watermark(self) -> int:
-        """Every accepted event up to this one is decided or quarantined."""
+    def _undecided_of(self, share: Share, limit: int, until: Instant | None) -> list[Event]:
+        """The next events of the partitions that are furthest behind; they are looked at alone until they are not."""
         with self._db.read() as session:
-            return counter(session, "watermark")
+            last = counter(session, "last_seq")
+            while True:
+                group, low, upto = share.lowest(last)
+                if not group or low >= upto:
+                    return []
+                mine, own = ("", ()) if len(group) == PARTITIONS else (OF_GROUP, (sorted(group),))
+                rows = session.rows(UNDECIDED_UPTO.format(mine=mine), (low, upto, *own, limit))
+                if not rows:
+                    share.passed(group, upto)
+                    continue
+                events = self._ready(session, events_of_rows(session, self._sources, rows))
+                if events:
+                    share.group = group
+                    return events if until is None else list(takewhile(lambda one: one.received_at <= until, events))
+
+    def watermark(self) -> int:
+        """Every accepted event up to this one is decided or quarantined; where several workers decide, the furthest."""
+        share = self._share
+        with self._db.read() as session:
+            if share is None:
+                return counter(session, "watermark")
+            if self._db.read_only:
+                share.marks = dict(session.rows("SELECT number, watermark FROM partitions"))
+        return max((*share.marks.values(), *share.borrowed.values()), default=0)
 
     def has_undecided(self) -> bool:
-        """Whether an accepted event waits for its decision."""
+        """Whether an accepted event of this process waits for its decision."""
         return self.next_undecided() is not None
 
     def undecided_customers(self) -> set[int]:
-        """Customers with an accepted event that is not decided."""
+        """Customers of this process with an accepted event that is not decided."""
+        mine, own = self._mine()
         with self._db.read() as session:
             # DISTINCT would walk the index by customer, which is all of the history.
-            sql = "SELECT customer FROM events WHERE seq > ? AND cause_seq IS NULL"
-            return {row[0] for row in session.rows(sql, (counter(session, "watermark"),))}
+            return {row[0] for row in session.rows(f"SELECT customer FROM events WHERE {self._waiting}{mine}", own)}
 
     def next_undecided(self) -> Instant | None:
         """When the next undecided event was received."""
+        mine, own = self._mine()
+        sql = f"SELECT received_at FROM events WHERE {self._waiting}{mine} ORDER BY seq LIMIT 1"
         with self._db.read() as session:
-            row = session.row(
-                "SELECT received_at FROM events WHERE seq > ? AND cause_seq IS NULL ORDER BY seq LIMIT 1",
-                (counter(session, "watermark"),),
-            )
+            row = session.row(sql, own)
         return None if row is None else row[0]
+
+    @property
+    def _waiting(self) -> str:
+        return self._db.dialect.undecided
 
     def customers(self, ids: Collection[int]) -> dict[int, CustomerRow]:
         """Customers by id; an absorbed one has `merged_into`."""
@@ -157,12 +190,19 @@ class FactsMethods:
                 bounds = (name, _EVER if low is None else low, upto_seq)
                 if name == UPDATED:
                     rows = session.rows_in(CHANGED, customer_ids, after=bounds)
-                    found += [(*row[:4], name, _changed(row[4])) for row in rows]
+                    found += [(*row[:4], name, _changed(row[4])) for row in self._decided(rows)]
                 else:
                     rows = session.rows_in(HISTORY, customer_ids, after=bounds)
-                    found += [(*row[:4], name, row[4]) for row in rows]
+                    found += [(*row[:4], name, row[4]) for row in self._decided(rows)]
         found.sort()
         return [(customer, name, at, body) for customer, at, _, _, name, body in found]
+
+    def _decided(self, rows: list[Row]) -> list[Row]:
+        """The rows of decided events, where customers are not all decided up to the same event."""
+        share = self._share
+        if share is None or (len(set(share.marks.values())) == 1 and not share.borrowed):
+            return rows
+        return [row for row in rows if row[2] != row[3] or row[3] <= share.mark_of(row[0])]
 
     def sends(self, customer_ids: Collection[int], since: Instant) -> list[tuple[int, str, Instant, Arm]]:
         """Messages claimed for sending at or after an instant: (customer, channel, sent_at, arm)."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from retain.model import Instant, Json
-from retain.store.acceptance import counter
-from retain.store.codec import KINDS, decode
+from retain.store.codec import KINDS, decode, encode
 from retain.store.database import Database, Row
 from retain.store.dialects.base import BODY_BYTES
 from retain.store.rows import RebuiltCustomer
@@ -15,9 +14,11 @@ from retain.traits import apply_traits, merge_traits, traits_of
 
 _EVENTS = (
     f"SELECT coalesce(former, customer), kind, name, {BODY_BYTES}, occurred_at, merged_from FROM events"
-    " WHERE customer = ? AND {known} <= ? AND (seq <= ? OR cause_seq IS NOT NULL)"
-    " AND seq NOT IN (SELECT event_seq FROM failed_events) ORDER BY coalesce(cause_seq, seq), seq"
+    " WHERE customer = ? AND {known} <= ? AND (seq <= {upto} OR cause_seq IS NOT NULL)"
+    " AND seq NOT IN (SELECT event_seq FROM failed_events){place} ORDER BY coalesce(cause_seq, seq), seq"
 )
+_PLACE = " AND (coalesce(cause_seq, seq), seq) <= (?, ?)"
+_UPDATED = "customer_updated"
 
 
 @dataclass(slots=True)
@@ -49,8 +50,10 @@ class _Fold:
         if merged_from is not None:
             self._merge(self.owner(merged_from), owner)
         traits = traits_of(KINDS[kind], decode(body))
-        apply_traits(state.fields, state.stamps, traits, occurred_at)
-        if name:
+        changes = apply_traits(state.fields, state.stamps, traits, occurred_at)
+        if name == _UPDATED:  # what history holds of an update are the names of what changed
+            body = encode({"changed": sorted({change.field for change in changes})}).encode()
+        if name and (name != _UPDATED or changes):
             state.history.append((occurred_at, place, name, body))
 
     def _merge(self, loser: int, survivor: int) -> None:
@@ -70,7 +73,9 @@ class RebuildMethods:
 
     _db: Database
 
-    def customer_at(self, customer_id: int, at: Instant, *, hindsight: bool = False) -> RebuiltCustomer:
+    def customer_at(
+        self, customer_id: int, at: Instant, *, hindsight: bool = False, place: tuple[int, int] | None = None
+    ) -> RebuiltCustomer:
         """The customer as known at an instant, before a merge apart from whom it became one with.
 
         Made from decided events received at or before `at`; quarantined ones are left out. A customer without events
@@ -78,12 +83,15 @@ class RebuildMethods:
 
         Args:
             hindsight: from all events that had happened by `at`, whenever they were received.
+            place: up to this place in the order of deciding, which is (cause or event, event).
         """
-        sql = _EVENTS.replace("{known}", "occurred_at" if hindsight else "received_at")
+        known = "occurred_at" if hindsight else "received_at"
+        sql = _EVENTS.replace("{known}", known).replace("{upto}", self._db.dialect.decided_upto)
+        sql = sql.replace("{place}", "" if place is None else _PLACE)
         with self._db.read() as session:
             merged = session.row("SELECT merged_into FROM customers WHERE id = ?", (customer_id,))
             root = merged[0] if merged and merged[0] is not None else customer_id
-            rows = session.rows(sql, (root, at, counter(session, "watermark")))
+            rows = session.rows(sql, (root, at, *(place or ())))
         return _rebuilt(customer_id, rows)
 
 

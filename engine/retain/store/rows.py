@@ -96,11 +96,15 @@ class Batch:
     schedules: list[ScheduleRow] = field(default_factory=list)
     watch_progress: list[WatchRow] = field(default_factory=list)
     pauses: list[PauseRow] = field(default_factory=list)
+    about: set[int] = field(default_factory=set)  # customers on whose facts it was decided
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not any(getattr(self, name) for name in self.__slots__ if name != "watermark") and self.watermark is None
+        return (
+            not any(getattr(self, name) for name in self.__slots__ if name not in ("watermark", "about"))
+            and self.watermark is None
+        )
 
 
 @dataclass(frozen=True, slots=True)

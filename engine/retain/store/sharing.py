@@ -89,6 +89,11 @@ class SharingMethods:
         return self._share is not None
 
     @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, of which what is read and written now is a part."""
+        return self._db.in_transaction
+
+    @property
     def leads(self) -> bool:
         """Whether this process does what is not about one customer: plans, backfills, sweeps."""
         return self._share is None or 0 in self._share.tokens

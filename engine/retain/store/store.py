@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from retain.errors import SchemaVersionError, StoreUnavailableError
+from retain.errors import SchemaVersionError, StoreError, StoreUnavailableError
 from retain.store.acceptance import AcceptanceMethods, Sources
 from retain.store.admin import AdminMethods
 from retain.store.backlog import BacklogMethods
 from retain.store.committing import CommitMethods
 from retain.store.counting import CountMethods
-from retain.store.database import Database
+from retain.store.database import Database, Session
 from retain.store.dialects.location import file_of, is_server
 from retain.store.dialects.postgres import PostgresDialect
 from retain.store.dialects.sqlite import SqliteDialect, journal_bytes
@@ -21,15 +21,18 @@ from retain.store.filesystem import refuse_network
 from retain.store.fresh import FreshEvents
 from retain.store.identity import IdentityCache
 from retain.store.keeping import KeepingMethods
+from retain.store.leases import Leases
 from retain.store.lock import StoreLock, writer_of
 from retain.store.pruning import PruneMethods
 from retain.store.quarantine import QuarantineMethods
 from retain.store.rebuild import RebuildMethods
 from retain.store.segments import SegmentMethods
+from retain.store.sharing import LEASE_MS, PARTITIONS, Share
 from retain.store.tables import SCHEMA_VERSION, metadata, schema_version
 
 _INSERT_COUNTER = "INSERT INTO counters (name, value) VALUES (?, ?)"
-COUNTERS = (("last_seq", 0), ("last_customer", 0), ("watermark", 0))
+INSERT_PARTITION = "INSERT INTO partitions (number, token, watermark) VALUES (?, 0, 0)"
+COUNTERS = tuple((name, 0) for name in ("last_seq", "last_customer", "watermark", "merges", "records"))
 
 
 class Store(
@@ -58,6 +61,8 @@ class Store(
         self._sources = Sources(db)
         self._identities = IdentityCache()
         self._fresh = FreshEvents()
+        self._share: Share | None = Share() if db.dialect.is_shared else None
+        self._leases: Leases | None = None
 
     @classmethod
     def open(
@@ -69,6 +74,7 @@ class Store(
         scratch: bool = False,
         lock_wait_s: float = 5.0,
         read_limit_s: float | None = None,
+        lease_ms: int = LEASE_MS,
     ) -> Store:
         """Open a store, by default for writing, which takes its lock.
 
@@ -82,6 +88,7 @@ class Store(
             scratch: a store that is thrown away: fast, not durable, not for several processes.
             lock_wait_s: how long to wait for readers of a store at rest, in seconds.
             read_limit_s: how long a query may take in a thread that does not write, in seconds; None is no limit.
+            lease_ms: how long a worker that does not answer keeps its customers, on a server.
 
         Raises:
             StoreBusyError: another process has it open for writing.
@@ -89,7 +96,7 @@ class Store(
             StoreUnavailableError: there is no file, or it cannot be used.
         """
         if is_server(url_or_path):
-            return cls._open_server(str(url_or_path), read_only, read_limit_s)
+            return cls._open_server(str(url_or_path), read_only, read_limit_s, lease_ms)
         path = file_of(url_or_path)
         if not path.exists() and (read_only or not create):
             raise StoreUnavailableError("there is no store", where=str(path), cure="make a project with `retain init`")
@@ -145,8 +152,10 @@ class Store(
             for table in metadata.tables.values():
                 if table is not schema_version:
                     session.change(f"DELETE FROM {table.name}")
-            session.change_many(_INSERT_COUNTER, COUNTERS)
-        return Store(self._db)
+            self._fill(session)
+        if self._leases is not None:
+            self._leases.stop()
+        return Store._prepared(self._db)
 
     @classmethod
     def _open_reading(cls, path: Path) -> Store:
@@ -160,25 +169,38 @@ class Store(
         return store
 
     @classmethod
-    def _open_server(cls, url: str, read_only: bool, read_limit_s: float | None) -> Store:
+    def _open_server(cls, url: str, read_only: bool, read_limit_s: float | None, lease_ms: int) -> Store:
         db = Database(PostgresDialect(url), read_only=read_only)
         db.read_limit_s = read_limit_s
-        return cls._prepared(db)
+        return cls._prepared(db, lease_ms=lease_ms)
+
+    def _join(self, lease_ms: int) -> None:
+        """Become one of the workers, and take what is free."""
+        self._leases = Leases(self._db.dialect, lease_ms)
+        with self._db.write() as session:
+            self._leases.start(session)
+        self.balance()
 
     @classmethod
-    def _prepared(cls, db: Database, lock: StoreLock | None = None) -> Store:
+    def _prepared(cls, db: Database, lock: StoreLock | None = None, *, lease_ms: int = LEASE_MS) -> Store:
         store = cls(db, lock)
         try:
             if not db.read_only:
                 store._create_tables()
             store._check_version()
+            if db.dialect.is_shared and not db.read_only:
+                store._join(lease_ms)
         except BaseException:
             db.close()
             raise
         return store
 
     def close(self) -> None:
-        """Close all connections and give up the lock."""
+        """Close all connections, and give up the lock or what is leased."""
+        if self._leases is not None:
+            self._leases.stop()
+            with suppress(StoreError), self._db.write() as session:
+                self._leases.leave(session)
         self._db.close()
         if self._lock is not None:
             self._lock.release()
@@ -204,8 +226,13 @@ class Store(
                 return
             for statement in dialect.create_statements():
                 session.change(statement)
-            session.change_many(_INSERT_COUNTER, COUNTERS)
+            self._fill(session)
             session.change("INSERT INTO alembic_version (version_num) VALUES (?)", (SCHEMA_VERSION,))
+
+    def _fill(self, session: Session) -> None:
+        session.change_many(_INSERT_COUNTER, COUNTERS)
+        if self._db.dialect.is_shared:
+            session.change_many(INSERT_PARTITION, [(number,) for number in range(PARTITIONS)])
 
     def _check_version(self) -> None:
         dialect = self._db.dialect

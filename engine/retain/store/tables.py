@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Text as _Text
 
-SCHEMA_VERSION = "0001"  # the newest migration
+SCHEMA_VERSION = "0002"  # the newest migration
 
 metadata = MetaData()
 Text = _Text().with_variant(_Text(collation="C"), "postgresql")  # in order of bytes, as SQLite has it
@@ -291,4 +291,21 @@ audit = Table(
     Column("who", Text, nullable=False, comment="the person, or the part of the engine"),
     Column("what", Text, nullable=False, comment="the command"),
     Column("details", Text, nullable=False, comment="JSON object"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True, comment="one life of a process"),
+    Column("name", Text, nullable=False, comment="host and process, for people"),
+    Column("leased_until", BigInteger, nullable=False, comment="by the database's clock"),
+)
+
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="the remainder of its customers"),
+    Column("owner", Text, comment="workers.id; NULL where nobody decides them"),
+    Column("token", BigInteger, nullable=False, comment="rises with every owner; a commit that names an old one fails"),
+    Column("watermark", BigInteger, nullable=False, comment="accepted events up to this one are decided"),
 )

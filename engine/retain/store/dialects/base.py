@@ -49,6 +49,8 @@ class Dialect(Protocol):
     one_connection: bool  # reads go through the connection that writes, whatever the thread
     tables: str  # a query for the names of all tables
     indexes: str  # a query for the names of all indexes
+    undecided: str  # a condition on accepted events: nobody has decided them
+    decided_upto: str  # an expression on events: up to where the customer's accepted events are decided
     timezones: str  # a query for time zones and how many customers have each
     lock_schema: str  # keeps other processes from making tables until the end of the transaction
     version_cure: str  # what to do before an upgrade

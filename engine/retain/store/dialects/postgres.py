@@ -68,6 +68,8 @@ class PostgresDialect:
     one_connection = False
     tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
     indexes = "SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema()"
+    decided_upto = "(SELECT watermark FROM partitions WHERE number = mod(customer, 64))"
+    undecided = f"seq > (SELECT min(watermark) FROM partitions) AND cause_seq IS NULL AND seq > {decided_upto}"
     timezones = "SELECT fields::json ->> 'timezone', count(*) FROM customers WHERE merged_into IS NULL GROUP BY 1"
     lock_schema = "SELECT pg_advisory_xact_lock(7382412)"
     thing, other = "the database", "name another database, or a user with a schema of its own"

@@ -63,6 +63,8 @@ class SqliteDialect:
     is_shared = False
     tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
     indexes = "SELECT name FROM sqlite_master WHERE type = 'index'"
+    undecided = "seq > (SELECT value FROM counters WHERE name = 'watermark') AND cause_seq IS NULL"
+    decided_upto = "(SELECT value FROM counters WHERE name = 'watermark')"
     timezones = (
         "SELECT json_extract(fields, '$.timezone'), count(*) FROM customers WHERE merged_into IS NULL GROUP BY 1"
     )

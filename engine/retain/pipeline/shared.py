@@ -1,0 +1,104 @@
+"""Deciding in a store that other workers decide in as well, and what goes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from retain.decide.facts import Changes
+from retain.decide.records import RecordBook
+from retain.errors import StoreConflictError
+from retain.language.plan import Plan
+from retain.model import Instant
+from retain.pipeline import outbox
+from retain.pipeline.options import Options
+from retain.pipeline.sweeps import Sweeps
+from retain.registry import ActionRequest, EffectResult
+from retain.store.store import Store
+
+_CAREFUL = 20
+
+
+class SharedMethods(outbox.Decides):
+    """The part of the pipeline that gets along with other workers, of which a file has none, and with the outside."""
+
+    store: Store
+    plan: Plan
+    options: Options
+    sweeps: Sweeps
+    _careful: int
+    _untold: list[Changes]
+    _records: RecordBook | None
+
+    def use(self, plan: Plan, now: Instant) -> None:
+        """Take a plan."""
+        raise NotImplementedError
+
+    @contextmanager
+    def deciding(self, customers: Collection[int]) -> Iterator[None]:
+        """Facts are read and decisions written for these customers.
+
+        On a store of several workers all of it is one transaction that keeps the others out, where one of the customers
+        is theirs, or where a decision was in vain before.
+        """
+        if not self.store.is_shared:
+            yield
+            return
+        if self.store.others:
+            self._look_at_others()
+        if not self._careful and not self.store.is_foreign(customers):
+            yield
+            return
+        self._careful = max(0, self._careful - 1)
+        with self.store.exclusively(customers):
+            self._look_at_others()
+            yield
+        told, self._untold = self._untold, []
+        for changes in told:
+            self._tell(changes)
+
+    def _look_at_others(self) -> None:
+        if self.store.records_changed():
+            self._records = None
+        if self.sweeps.positions:
+            self.sweeps.resync()
+
+    def give_way(self) -> None:
+        """Another worker was faster: what follows is decided from fresh facts, and without others for a while."""
+        self._careful = _CAREFUL
+        self.refresh()
+
+    def balance(self, now: Instant) -> bool:
+        """Take customers over from workers that are gone, or leave some to new ones; whether any were gained.
+
+        What the worker before was sending is in doubt, as after a start.
+        """
+        gained = self.store.balance()
+        self.use(self.plan, now)
+        if gained:
+            outbox.recover(self, now, gained)
+        return bool(gained)
+
+    def _tell(self, changes: Changes) -> None:
+        if self.options.committed is not None:
+            self.options.committed(changes)
+
+    def release(self, now: Instant, slots: Mapping[str, int], total: int) -> list[ActionRequest]:
+        """Claim due effects for sending, at most as many as there are free slots.
+
+        Every effect is asked for again: exits, consent, caps, quiet hours. The mark `sending` is committed before
+        anything is sent, so that only what is really in doubt is in doubt after a crash.
+        """
+        try:
+            return outbox.release(self, now, slots, total)
+        except StoreConflictError:
+            self.give_way()
+            return []
+
+    def finish(self, results: Sequence[EffectResult], now: Instant) -> None:
+        """Take the results of attempts: their runs go on, their events are decided."""
+        outbox.finish(self, results, now)
+
+    def recover(self, now: Instant) -> int:
+        """Effects that were being sent when the last process ended are in doubt; their action's policy decides."""
+        return outbox.recover(self, now)
