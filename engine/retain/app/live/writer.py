@@ -230,7 +230,9 @@ class Writer:
             self._stats.steps.add(time.perf_counter() - began)
         self._stats.decided += report.events
         self._stats.timers += report.timers
-        self._stats.quarantined += report.quarantined
+        if report.quarantined:
+            self._stats.quarantined += report.quarantined
+            log.error("put_aside", items=report.quarantined, cure="see: retain doctor")
         return report.more or released
 
     def _release(self, now: Instant) -> bool:

@@ -11,6 +11,7 @@ from retain.app.commands.table import run_command
 from retain.model import Effect, EffectState, Json
 from retain.serve.admin import SOCKET_NAME, AdminClient, os_user
 from retain.serve.cli.context import config, load
+from retain.serve.cli.output import GOOD, print_json, say
 
 _TO_DECIDE = frozenset({"accept", "close_task", "drop_events", "retry_events"})
 
@@ -56,6 +57,16 @@ def asking(by: str | None, progress: Callable[[int], None] | None = None) -> Ite
         yield ask_desk
         if asked & _TO_DECIDE:
             _decide(desk, progress)
+
+
+def tell_done(answer: Json, word: str, name: str, otherwise: str, *, as_json: bool) -> None:
+    """What came of a command about one thing: done, or `otherwise` where it had been done before."""
+    if as_json:
+        print_json(answer)
+    elif answer[word]:
+        say((f"{word}  ", GOOD), name)
+    else:
+        say(f"{name} {otherwise}")
 
 
 def ways_on(effect: Effect) -> list[str]:

@@ -28,6 +28,7 @@ from retain.serve.cli.output import (
     json_option,
     print_json,
     say,
+    say_listed,
     show,
     styled,
 )
@@ -92,8 +93,7 @@ def list_(
             at = show_time(effect.sent_at or effect.created_at, zone)
             table.add_row(effect.id, at, names.get(effect.customer, ""), effect.action, _state(effect))
         show(table)
-        more = f"; --limit {limit * 4} shows more" if len(found) == limit else ""
-        say((f"{counted(len(found), 'effect')}{more}; times in {zone_name(zone)}", QUIET))
+        say_listed(len(found), "effect", limit, zone_name(zone))
         failed = next((effect for effect in found if effect.state in _OPEN), None)
         hint(*ways_on(failed) if failed else [f"retain runs show {found[0].run}"])
 

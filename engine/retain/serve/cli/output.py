@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from retain.app.reports.figures import counted
 from retain.model import Json
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -139,6 +140,12 @@ def pairs(entries: Iterable[tuple[str | Text, str | Text]], *, indent: int = 0) 
     for label, value in entries:
         table.add_row(label, value if isinstance(value, Text) else Text(value))
     show(table, indent=indent)
+
+
+def say_listed(number: int, what: str, limit: int, zone: str) -> None:
+    """Below a list: how much it shows, whether there is more, and in which zone its times are."""
+    more = f"; --limit {limit * 4} shows more" if number == limit else ""
+    say((f"{counted(number, what)}{more}; times in {zone}", QUIET))
 
 
 def tally(counts: Mapping[str, int], none: str = "none") -> str:

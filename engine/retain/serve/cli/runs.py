@@ -5,15 +5,26 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from retain.app.reports.figures import counted
 from retain.app.reports.reading import chosen, find_run, log_of, names_of
 from retain.app.reports.rows import decision_json, effect_json, run_json
 from retain.app.reports.times import show_time, zone_name
 from retain.model import Run, RunState
-from retain.serve.cli.acting import act, ways_on
+from retain.serve.cli.acting import act, tell_done, ways_on
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
-from retain.serve.cli.output import GOOD, QUIET, columns, hint, json_option, pairs, print_json, say, show, styled, title
+from retain.serve.cli.output import (
+    QUIET,
+    columns,
+    hint,
+    json_option,
+    pairs,
+    print_json,
+    say,
+    say_listed,
+    show,
+    styled,
+    title,
+)
 from retain.serve.cli.stored import opened
 
 STATES = click.Choice([state.value for state in RunState])
@@ -63,8 +74,7 @@ def list_(
     for run in found:
         table.add_row(run.id, run.rule, names.get(run.customer, ""), show_time(run.started_at, zone), state_of(run))
     show(table)
-    more = f"; --limit {limit * 4} shows more" if len(found) == limit else ""
-    say((f"{counted(len(found), 'run')}{more}; times in {zone_name(zone)}", QUIET))
+    say_listed(len(found), "run", limit, zone_name(zone))
     hint(f"retain runs show {found[0].id}")
 
 
@@ -124,9 +134,4 @@ def show_(run_id: str, as_json: bool) -> None:
 def stop(run_id: str, reason: str, by: str | None, as_json: bool) -> None:
     """End a run; what it would still have sent is cancelled."""
     answer = act("stop_run", by=by, run=run_id, reason=reason)
-    if as_json:
-        print_json(answer)
-    elif answer["stopped"]:
-        say(("stopped  ", GOOD), run_id)
-    else:
-        say(f"{run_id} had ended already")
+    tell_done(answer, "stopped", run_id, "had ended already", as_json=as_json)

@@ -9,10 +9,10 @@ from retain.app.reports.figures import counted
 from retain.app.reports.reading import names_of
 from retain.app.reports.rows import record_json
 from retain.app.reports.times import show_time, zone_name
-from retain.serve.cli.acting import act
+from retain.serve.cli.acting import act, tell_done
 from retain.serve.cli.context import now, zone_of
 from retain.serve.cli.filters import by_option, limit_option
-from retain.serve.cli.output import BAD, GOOD, QUIET, columns, hint, json_option, print_json, say, show
+from retain.serve.cli.output import BAD, QUIET, columns, hint, json_option, print_json, say, show
 from retain.serve.cli.stored import opened
 
 KIND = "task"
@@ -61,9 +61,4 @@ def list_(owner: str | None, state: str, limit: int, as_json: bool) -> None:
 def close(task: str, outcome: str, by: str | None, as_json: bool) -> None:
     """Close a to-do; rules that wait for it go on."""
     answer = act("close_task", by=by, task=task, outcome=outcome)
-    if as_json:
-        print_json(answer)
-    elif answer["closed"]:
-        say(("closed  ", GOOD), task)
-    else:
-        say(f"{task} was closed already")
+    tell_done(answer, "closed", task, "was closed already", as_json=as_json)
