@@ -53,10 +53,12 @@ def _look_one_by_one(pipeline: Decides, customer_id: int, at: Instant) -> None:
     while (item := _first_look(pipeline, customer_id, at)) is not None:
         outcome = attempt(pipeline, partial(_look, pipeline, customer_id, item, at))
         if isinstance(outcome, Failed) and not outcome.is_repeated:
-            facts, customer = _load(pipeline, customer_id, at)
-            postpone(facts, customer, item.id, at)
-            facts.changes.decisions.append(failed_look(at, item.rule.id, customer_id, outcome, path=item.trigger.path))
-            pipeline.commit(facts)
+            failure = failed_look(at, item.rule.id, customer_id, outcome, path=item.trigger.path)
+            with pipeline.deciding({customer_id}):
+                facts, customer = _load(pipeline, customer_id, at)
+                postpone(facts, customer, item.id, at)
+                facts.changes.decisions.append(failure)
+                pipeline.commit(facts)
 
 
 def _first_look(pipeline: Decides, customer_id: int, at: Instant) -> Watch | Planned | None:
@@ -79,11 +81,12 @@ def _look(pipeline: Decides, customer_id: int, item: Watch | Planned, at: Instan
     guard = pipeline.options.guard
     if guard is not None:
         guard.begin(f"look:{customer_id}:{item.id}")
-    facts, customer = _load(pipeline, customer_id, at)
-    decide_one_look(facts, customer, item, Moment.of_timer(at))
-    if guard is not None:
-        guard.end()
-    pipeline.commit(facts)
+    with pipeline.deciding({customer_id}):
+        facts, customer = _load(pipeline, customer_id, at)
+        decide_one_look(facts, customer, item, Moment.of_timer(at))
+        if guard is not None:
+            guard.end()
+        pipeline.commit(facts)
 
 
 def _load(pipeline: Decides, customer_id: int, at: Instant) -> tuple[Facts, CustomerFacts]:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from retain.decide.facts import Facts, Moment
 from retain.decide.results import release_effect, take_result
-from retain.errors import StoreConflictError
+from retain.errors import RepeatedStartError, StoreConflictError
 from retain.language.plan import Plan
 from retain.model import DecisionRow, Effect, EffectState, Instant, RunState
 from retain.pipeline.attempt import Failed, attempt
@@ -126,11 +126,11 @@ def _guarded(
 
 
 def insisting(pipeline: Decides, do: Callable[[], T]) -> T:
-    """Do what must not be lost, again where another worker was faster."""
+    """Do what must not be lost, again where another worker was faster or a start turned out to be a repetition."""
     for _ in range(_ATTEMPTS):
         try:
             return do()
-        except StoreConflictError:
+        except (StoreConflictError, RepeatedStartError):
             pipeline.give_way()
     return do()
 
