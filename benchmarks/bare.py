@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from retain.model import Message
-from retain.store.acceptance import INSERT_EVENT
+from retain.store.acceptance import INSERT_NEW_EVENT
 from retain.store.database import Session, Values
 from retain.store.dialects.sqlite import BEGIN_WRITE
 
@@ -83,7 +83,7 @@ class Bare:
             elif sql == BEGIN_WRITE:
                 if ended % self._every == 0:
                     run(sql)
-            elif sql == INSERT_EVENT and not self._ready:
+            elif sql == INSERT_NEW_EVENT and not self._ready:
                 run_many(sql, _made(rows, messages[written : written + len(rows)]))
                 written += len(rows)
             elif len(rows) == 1:

@@ -20,7 +20,16 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("condition", "wire", "check_1000_rules", "help_start", "rest_memory", "simulate", "decide_sqlite")
+NAMES = (
+    "condition",
+    "wire",
+    "check_1000_rules",
+    "help_start",
+    "rest_memory",
+    "simulate",
+    "rules_many",
+    "decide_sqlite",
+)
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ def rules_text(*, indexed: bool = False) -> str:
     An event passes a few clauses of most rules; only one that carries the rule's own coupon passes all.
 
     Args:
-        indexed: whether the rules ask for the coupon in a form by which the index finds them; else all 20 are looked at.
+        indexed: whether the index can go by the coupon, as the rules ask for it; else all 20 are looked at.
     """
     asks = "==" if indexed else "starts with"
     lines = ["version: 1", "rules:"]

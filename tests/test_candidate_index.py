@@ -12,6 +12,7 @@ from condition_generator import Conditions
 from condition_world import checked, environment, population
 from decide_help import NOON, plan
 from decide_worlds import decided, rule_texts, streams, well
+from retain.app.projects.finding import how_found
 from retain.language.access import accesses
 from retain.language.codegen.conditions import compile_condition
 from retain.language.index import Index
@@ -131,3 +132,20 @@ def told(runs: list[tuple[Json, ...]]) -> list[tuple[Json, ...]]:
 
 def _printable(row: tuple[Json, ...]) -> tuple[str, ...]:
     return tuple(map(str, row))
+
+
+def test_every_trigger_is_told_how_it_is_found() -> None:
+    text = """
+        rules:
+          a: {when: {event: a, if: [event.k == 'x']}, if: [customer.score < 3], then: [{stop: ok}]}
+          b: {when: {event: a}, if: [event.n > 3], then: [{stop: ok}]}
+          c: {when: {becomes: [customer.stage == 2, exists(a)]}, then: [{stop: ok}]}
+          d: {when: {schedule: {cron: "0 9 * * *", each: [customer.stage == 2]}}, then: [{stop: ok}]}
+    """
+    made = plan(text)
+    assert {name: how_found(made, rule) for name, rule in made.rules.items()} == {
+        "a": "indexed by event.k == 'x'",
+        "b": "looked at on every a",
+        "c": "indexed by customer.stage == 2, when a field or event that it reads changes",
+        "d": "looked at when it is planned",
+    }

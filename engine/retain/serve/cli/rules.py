@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
+from retain.app.projects.finding import how_found
 from retain.app.reports.describing import find_rule, pauses_of, rule_json, rule_text, starts_on
 from retain.app.reports.outcomes import RuleStats, rule_stats
 from retain.app.reports.reading import reading
@@ -66,7 +67,8 @@ def show_(rule_id: str, as_json: bool) -> None:
     project = load()
     rule = find_rule(project, rule_id)
     if as_json:
-        print_json(rule_json(rule, pauses_of(project)) | {"source": dict(rule.source)})
+        found = {"found_by": how_found(project.plan(), rule), "source": dict(rule.source)}
+        print_json(rule_json(rule, pauses_of(project)) | found)
         return
     title(rule.id, rule.description)
     pairs(
@@ -74,6 +76,7 @@ def show_(rule_id: str, as_json: bool) -> None:
             ("state", styled(rule.status)),
             ("owner", rule.owner or "nobody"),
             ("starts on", starts_on(rule)),
+            ("found by", how_found(project.plan(), rule)),
             ("file", f"{rule.place.file}:{rule.place.line}"),
             ("revision", rule.revision),
             ("a run per", rule.runs.per or "customer"),
