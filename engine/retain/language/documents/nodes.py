@@ -27,9 +27,14 @@ class SourceFile:
 
     def place(self, start: int, end: int) -> Place:
         """The place of the characters [start, end); the width ends with the line."""
-        row, line_start = self._row(start)
-        line_end = line_start + len(self.line(row))
-        return Place(self.name, row + 1, start - line_start + 1, max(1, min(end, line_end) - start))
+        starts = self._line_starts()
+        row = bisect_right(starts, start) - 1
+        line_start = starts[row]
+        if row + 1 < len(starts) and end >= starts[row + 1]:
+            end = line_start + len(self.line(row))
+        elif self.text[end - 1 : end] == "\r":
+            end -= 1
+        return Place(self.name, row + 1, start - line_start + 1, max(1, min(end, len(self.text)) - start))
 
     def line(self, row: int) -> str:
         """The text of a line, counted from 0."""
@@ -41,11 +46,6 @@ class SourceFile:
         """A problem at the characters [start, end)."""
         place = self.place(start, end)
         return Problem(place, code, message, help, self.line(place.line - 1))
-
-    def _row(self, index: int) -> tuple[int, int]:
-        starts = self._line_starts()
-        row = bisect_right(starts, index) - 1
-        return row, starts[row]
 
     def _line_starts(self) -> list[int]:
         if self._starts is None:

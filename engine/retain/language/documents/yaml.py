@@ -102,8 +102,8 @@ class _Builder:
         """Add all events of a text to the tree."""
         loader = _LOADER(text)
         try:
-            while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
-                handler = _HANDLERS.get(type(event))
+            while (kind := type(event := loader.get_event())) is not yaml.StreamEndEvent:
+                handler = _HANDLERS.get(kind)
                 if handler is not None:
                     handler(self, event)
         finally:
