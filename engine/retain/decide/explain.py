@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from retain.decide.facts import OUTCOMES, CustomerFacts, Facts, Moment
-from retain.decide.judge import Occasion, Verdict, is_late, judge, refusal
+from retain.decide.judge import Occasion, Verdict, judge, refusal
 from retain.decide.scopes import event_scope
 from retain.instants import format_duration, format_instant
 from retain.language.candidates import Candidate
@@ -57,76 +57,72 @@ def reason(
     customer: CustomerFacts,
     rule: Rule,
     index: int,
-    event: Event | None,
+    occasion: Occasion | None,
     moment: Moment,
+    *,
+    seen: Event | None = None,
+    changed: frozenset[str] = frozenset(),
     planned_at: Instant | None = None,
 ) -> Reasoning:
     """Every check of a rule at one moment; pure.
 
     Args:
         index: of the trigger that is asked about.
-        event: that came; None for a trigger without one, or where none has come.
+        occasion: what came; None where nothing has come.
+        seen: the event that was being decided, also where it is an edge that it caused.
+        changed: the customer's fields that this event changed.
+        planned_at: the newest planned instant of a cron, where the customer was no member then.
     """
     trigger = rule.triggers[index]
-    scope = event_scope(customer, moment, event.fields if event else {}, frozenset())
-    lines = [_when(trigger, event, customer, scope, planned_at)]
-    came = lines[0].mark == "ok"
-    occasion = Occasion(
-        event.cause if event else "explain",
-        {"kind": "event" if event else "becomes"},
-        event,
-        event is not None and is_late(facts, event),
-    )
+    scope = event_scope(customer, moment, seen.fields if seen else {}, changed)
+    lines = [_when(trigger, occasion, scope, planned_at)]
+    judged = occasion or Occasion("explain", {"kind": "event" if isinstance(trigger, EventTrigger) else "becomes"})
     candidate = Candidate.of(rule, index)
-    refused = refusal(candidate, customer, occasion, scope)
-    verdict = Verdict(OUTCOMES[refused[1]]) if refused else judge(facts, customer, candidate, occasion, moment)
+    refused = refusal(candidate, customer, judged, scope)
+    verdict = Verdict(OUTCOMES[refused[1]]) if refused else judge(facts, customer, candidate, judged, moment)
     lines += _conditions(rule, scope)
     lines += _after(rule, verdict)
     return Reasoning(
-        outcome=verdict.outcome if came or verdict.outcome is Outcome.OFF else None,
+        outcome=verdict.outcome if occasion is not None or verdict.outcome is Outcome.OFF else None,
         lines=tuple(lines),
         would_start_if=would_be_true_if(rule.condition, scope) if rule.condition else "",
-        next_look=_next_look(trigger, scope),
+        next_look=next_look(trigger, scope),
         key=verdict.key,
     )
 
 
-def _when(
-    trigger: Trigger, event: Event | None, customer: CustomerFacts, scope: Scope, planned_at: Instant | None
-) -> Line:
+def _when(trigger: Trigger, occasion: Occasion | None, scope: Scope, planned_at: Instant | None) -> Line:
+    came = None if occasion is None else occasion.trigger.get("planned_at")
     if isinstance(trigger, EventTrigger):
         text = f"event {trigger.event}"
-        if event is None:
+        if occasion is None:
             return Line(label="when", text=text, mark="NO", detail="has not come by then", path=trigger.path)
-        detail = format_instant(event.occurred_at, scope.zone)
+        event = occasion.event
+        detail = format_instant(event.occurred_at, scope.zone) if event is not None else ""
         return Line(label="when", text=text, mark="ok", detail=detail, path=trigger.path)
     if isinstance(trigger, BecomesTrigger):
-        return _becomes(trigger, customer, scope)
+        if came is None:
+            return holding(trigger, scope)
+        return replace(holding(trigger, scope), mark="ok", detail=f"true since {format_instant(came, scope.zone)}")
     text = f"schedule {trigger.cron.text if trigger.cron else _field_text(trigger)}"
-    if planned_at is None:
-        return Line(label="when", text=text, mark="NO", detail="not planned by then", path=trigger.path)
-    detail = format_instant(planned_at, scope.zone)
-    if trigger.each is not None and not trigger.each.is_true(scope):
-        why = "; ".join(report.why for report in explain(trigger.each, scope) if report.decisive)
-        return Line(label="when", text=text, mark="NO", detail=f"not a member: {why}", path=trigger.path)
-    return Line(label="when", text=text, mark="ok", detail=detail, path=trigger.path)
+    if came is not None:
+        return Line(label="when", text=text, mark="ok", detail=format_instant(came, scope.zone), path=trigger.path)
+    why = "not planned by then"
+    if planned_at is not None and trigger.each is not None and not trigger.each.is_true(scope):
+        why = f"not a member: {'; '.join(report.why for report in explain(trigger.each, scope) if report.decisive)}"
+    return Line(label="when", text=text, mark="NO", detail=why, path=trigger.path)
 
 
-def _becomes(trigger: BecomesTrigger, customer: CustomerFacts, scope: Scope) -> Line:
+def holding(trigger: BecomesTrigger, scope: Scope) -> Line:
+    """Whether the conditions of a trigger hold, and why not; where they do, why that has started nothing."""
     reports = explain(trigger.condition, scope)
     text = f"becomes {' and '.join(report.text for report in reports)}"
     if trigger.held:
         text += f", for {format_duration(trigger.held)}"
     values = {name: value for report in reports for name, value in report.values.items()}
     decisive = "; ".join(report.why for report in reports if report.decisive and report.why)
-    if decisive:
-        return Line(label="when", text=text, mark="NO", detail=decisive, path=trigger.path, values=values)
-    state = customer.watches.get(trigger.watch, {})
-    since = state.get("t")
-    detail = "true now" if since is None else f"true since {format_instant(since, scope.zone)}"
-    if since is not None and trigger.held and scope.now < since + trigger.held:
-        return Line(label="when", text=text, mark="NO", detail=f"{detail}: not long enough", path=trigger.path)
-    return Line(label="when", text=text, mark="ok", detail=detail, path=trigger.path, values=values)
+    still = f"true, but not yet for {format_duration(trigger.held)}" if trigger.held else "true already when it began"
+    return Line(label="when", text=text, mark="NO", detail=decisive or still, path=trigger.path, values=values)
 
 
 def _conditions(rule: Rule, scope: Scope) -> list[Line]:
@@ -164,7 +160,8 @@ def _after(rule: Rule, verdict: Verdict) -> list[Line]:
     return [Line(label=label, text=text, mark="NO", detail=detail, path=verdict.path)]
 
 
-def _next_look(trigger: Trigger, scope: Scope) -> str:
+def next_look(trigger: Trigger, scope: Scope) -> str:
+    """When the trigger will be looked at again, for people."""
     if isinstance(trigger, EventTrigger):
         return f"on the next {trigger.event}"
     if isinstance(trigger, BecomesTrigger):

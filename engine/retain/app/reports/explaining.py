@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from retain.decide.explain import Line, Reasoning, reason
+from retain.app.reports.asof import AsOf
+from retain.app.reports.occasions import Found, Occasions, revision_at
+from retain.app.reports.supposing import Supposed, suppose
+from retain.app.reports.unsent import Unsent, unsent_of
+from retain.decide.explain import Line, Reasoning, holding, next_look, reason
 from retain.decide.facts import CustomerFacts, Facts, Moment
-from retain.decide.judge import run_id_of
+from retain.decide.judge import Occasion, is_late, refusal, run_id_of
+from retain.decide.scopes import event_scope
 from retain.errors import NotFoundError
-from retain.instants import format_instant
+from retain.instants import DAY, format_instant
+from retain.language.candidates import Candidate
+from retain.language.load.files import load_revision
 from retain.language.plan import Plan
-from retain.language.rules import EventTrigger, Rule, ScheduleTrigger
-from retain.language.scope import History
-from retain.language.time.schedules import zone_of
-from retain.model import Effect, Event, Instant, Json, MessageKind, Outcome, Run, RunState
-from retain.pipeline.load import decode, load_shared_records
+from retain.language.rules import BecomesTrigger, Rule, ScheduleTrigger
+from retain.model import Effect, Event, Instant, Json, Outcome, Run
+from retain.pipeline.load import decode
 from retain.store.rows import CustomerRow
 from retain.store.store import Store
 
-UPDATED = "customer_updated"
+_ALL = 10_000
+_CRON_REACH = 400 * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +33,10 @@ class Explanation:
     """Why a rule did or did not start for a customer as of an instant.
 
     Args:
+        at: the instant that is asked about; `decided_at` that of the newest event, edge or planned instant by then.
         verdict: what became of it, for people: `no run started`, `run started`.
-        run: the run that this cause started, if there is one, and what its effects came to.
+        supposed: what was supposed to be otherwise, as written; then nothing is said of what really happened.
+        run: the run that this cause started, if there is one, with its effects and those that were not sent, and why.
     """
 
     rule: str
@@ -39,8 +48,11 @@ class Explanation:
     lines: tuple[Line, ...]
     would_start_if: str = ""
     next_look: str = ""
+    decided_at: Instant | None = None
+    supposed: tuple[str, ...] = ()
     run: Run | None = None
     effects: tuple[Effect, ...] = ()
+    unsent: tuple[Unsent, ...] = ()
     zone: str = "UTC"
     state: dict[str, Json] = field(default_factory=dict)
 
@@ -50,47 +62,177 @@ class Explanation:
             "rule": self.rule,
             "customer": self.customer,
             "at": format_instant(self.at),
+            "decided_at": None if self.decided_at is None else format_instant(self.decided_at),
             "revision": self.revision,
             "verdict": self.verdict,
             "outcome": self.outcome,
-            "lines": [
-                {
-                    "label": line.label.strip(),
-                    "path": line.path,
-                    "text": line.text,
-                    "mark": line.mark,
-                    "detail": line.detail,
-                    "values": line.values,
-                }
-                for line in self.lines
-            ],
+            "supposed": list(self.supposed),
+            "lines": [_line_json(line) for line in self.lines],
             "would_start_if": self.would_start_if,
             "next_look": self.next_look,
             "run": None if self.run is None else _run_json(self.run),
-            "effects": [
-                {
-                    "id": effect.id,
-                    "action": effect.action,
-                    "step": effect.step,
-                    "state": effect.state.value,
-                    "reason": effect.reason,
-                    "decided_at": format_instant(effect.created_at),
-                }
-                for effect in self.effects
-            ],
+            "effects": [_effect_json(effect) for effect in self.effects],
+            "not_sent": [{"step": one.step, "action": one.action, "why": one.why} for one in self.unsent],
         }
 
 
-def explain_rule(plan: Plan, store: Store, rule_id: str, customer: str, at: Instant) -> Explanation:
+@dataclass(slots=True)
+class Question:
+    """What is asked: a rule, a customer, an instant; perhaps about one event, perhaps with something supposed."""
+
+    plan: Plan
+    store: Store
+    rule: Rule
+    row: CustomerRow
+    at: Instant
+    supposed: Supposed = field(default_factory=Supposed)
+
+    def answer(self, event: Event | None = None) -> Explanation:
+        """Why the rule did or did not start.
+
+        Args:
+            event: the one that is asked about; None = whatever was newest.
+        """
+        occasions = Occasions(self.plan, self.store, self.rule, self.row)
+        found = occasions.newest(self.at) if event is None else occasions.of_event(event)
+        if self.supposed.event and (found is None or found.event is None):
+            found = self._supposed_event()
+        elif found is not None and found.event is not None and not self.supposed.is_any:
+            self._take_text_of(found.event)
+        moment = Moment.of_timer(self.at) if found is None else _moment(found)
+        facts, known = AsOf(self.plan, self.store, self.row, self.rule, moment, found.event if found else None).facts()
+        if known is None:
+            return self._unknown()
+        seen = found.event if found is not None else None
+        if self.supposed.is_any:
+            known, seen = self.supposed.applied(known, seen)
+        reasoned = self._reasoned(facts, known, found, seen, moment)
+        return self._told(found, known, reasoned, moment)
+
+    def _take_text_of(self, event: Event) -> None:
+        """Of an event that was decided by an older text of the rule, that text is what counts."""
+        revision = revision_at(self.store, self.rule.id, event)
+        if revision in ("", self.rule.revision):
+            return
+        stored = self.store.load_revision(revision)
+        if stored is not None:
+            self.rule = load_revision(
+                decode(stored[1].encode()), self.plan.schema, self.plan.registry, self.plan.ruleset
+            )
+
+    def _reasoned(
+        self, facts: Facts, known: CustomerFacts, found: Found | None, seen: Event | None, moment: Moment
+    ) -> Reasoning:
+        if found is None:
+            index, planned_at = self._first_untold(known)
+            return reason(facts, known, self.rule, index, None, moment, planned_at=planned_at)
+        known.runs = {name: run for name, run in known.runs.items() if run.cause != found.cause}
+        is_edge = found.trigger.get("kind") != "event"
+        late = seen is not None and not is_edge and not self.supposed.is_any and is_late(facts, seen)
+        occasion = Occasion(found.cause, found.trigger, None if is_edge else seen, late)
+        scope = event_scope(known, moment, seen.fields if seen is not None else {}, found.changed)
+        indexes = (found.index, *found.others)
+        index = next(
+            (one for one in indexes if refusal(Candidate.of(self.rule, one), known, occasion, scope) is None),
+            indexes[-1],
+        )
+        return reason(facts, known, self.rule, index, occasion, moment, seen=seen, changed=found.changed)
+
+    def _told(self, found: Found | None, known: CustomerFacts, reasoned: Reasoning, moment: Moment) -> Explanation:
+        run = None
+        if found is not None and not self.supposed.is_any:
+            run_id = run_id_of(self.rule, known, reasoned.key, found.cause)
+            run = self.store.runs_by_id([run_id]).get(run_id)
+        effects = () if run is None else tuple(reversed(self.store.list_effects(run=run.id, limit=_ALL)))
+        now_line, look = self._now(found, moment)
+        return Explanation(
+            rule=self.rule.id,
+            customer=self.row.key,
+            at=self.at,
+            decided_at=None if found is None else moment.at,
+            revision=self.rule.revision,
+            verdict=_verdict(reasoned, run, supposed=self.supposed.is_any),
+            outcome=reasoned.outcome.value if reasoned.outcome is not None else "no_trigger",
+            lines=(*reasoned.lines, *now_line),
+            would_start_if=reasoned.would_start_if,
+            next_look=look or reasoned.next_look,
+            supposed=self.supposed.texts,
+            run=run,
+            effects=effects,
+            unsent=() if run is None else tuple(unsent_of(self.store, self.rule, run, effects, known.zone)),
+            zone=str(known.zone),
+        )
+
+    def _now(self, found: Found | None, moment: Moment) -> tuple[tuple[Line, ...], str]:
+        """Of an edge that is past: whether the conditions still hold at the instant that is asked about."""
+        if found is None or self.supposed.is_any or self.at <= moment.at:
+            return (), ""
+        trigger = self.rule.triggers[found.index]
+        if not isinstance(trigger, BecomesTrigger):
+            return (), ""
+        at = Moment.of_timer(self.at)
+        _, known = AsOf(self.plan, self.store, self.row, self.rule, at, None).facts()
+        if known is None:
+            return (), ""
+        scope = event_scope(known, at)
+        line = holding(trigger, scope)
+        holds = trigger.condition.is_true(scope)
+        shown = replace(line, label="now", mark="ok" if holds else "NO", detail="still true" if holds else line.detail)
+        return (shown,), next_look(trigger, scope)
+
+    def _first_untold(self, known: CustomerFacts) -> tuple[int, Instant | None]:
+        """The trigger to speak of where nothing has come, and a cron's newest instant."""
+        for index, trigger in enumerate(self.rule.triggers):
+            if isinstance(trigger, ScheduleTrigger) and trigger.cron is not None:
+                instants = list(trigger.cron.between(self.at - _CRON_REACH, self.at, known.zone))[-1:]
+                return index, instants[0] if instants else None
+        return 0, None
+
+    def _supposed_event(self) -> Found | None:
+        """The event that the rule starts on, as if it came at the instant that is asked about."""
+        made = self.supposed.event_of(self.rule, self.row, self.at)
+        if made is None:
+            return None
+        index, event = made
+        trigger = {"kind": "event", "name": event.name, "planned_at": self.at}
+        return Found(at=self.at, index=index, cause=event.cause, trigger=trigger, event=event)
+
+    def _unknown(self) -> Explanation:
+        line = Line(label="customer", text=self.row.key, mark="NO", detail="was not known by then")
+        return Explanation(
+            rule=self.rule.id,
+            customer=self.row.key,
+            at=self.at,
+            revision=self.rule.revision,
+            verdict="no run started",
+            outcome="no_customer",
+            lines=(line,),
+            next_look="on the customer's first event",
+        )
+
+
+def explain_rule(
+    plan: Plan,
+    store: Store,
+    rule_id: str,
+    customer: str,
+    at: Instant,
+    *,
+    event: str = "",
+    supposing: Mapping[str, str] | None = None,
+) -> Explanation:
     """Why a rule did or did not start for a customer, as known at an instant.
 
-    The question is about the newest event by then that could start the rule; without one, about the trigger itself.
+    The question is about the newest event, edge or planned instant by then that could start the rule; without one,
+    about the trigger itself.
 
     Args:
         customer: a user id, an anonymous id, an e-mail address or a key such as `user:17`.
+        event: the message id or number of one event of the customer, to ask about that one.
+        supposing: values that are supposed instead, by name: `customer.country`, `event.total`.
 
     Raises:
-        NotFoundError: no such rule or customer.
+        NotFoundError: no such rule, customer or event, or field to suppose.
     """
     rule = plan.rules.get(rule_id)
     if rule is None:
@@ -98,140 +240,60 @@ def explain_rule(plan: Plan, store: Store, rule_id: str, customer: str, at: Inst
     row = store.find_customer(customer)
     if row is None:
         raise NotFoundError("customer", customer)
-    event, index = _occasion(store, rule, row, at)
-    moment = Moment.of_event(event) if event is not None else Moment.of_timer(at)
-    facts, known = facts_at(plan, store, row, moment, before=event)
-    if known is None:
-        return _unknown(rule, row, at)
-    found = reason(facts, known, rule, index, event, moment, _planned_at(rule, index, known, at))
-    run = _run_of(store, rule, known, found, event)
-    effects = tuple(store.list_effects(run=run.id)) if run is not None else ()
-    return Explanation(
-        rule=rule.id,
-        customer=row.key,
-        at=at,
-        revision=rule.revision,
-        verdict=_verdict(found, run),
-        outcome=found.outcome.value if found.outcome is not None else "no_trigger",
-        lines=found.lines,
-        would_start_if=found.would_start_if,
-        next_look=found.next_look,
-        run=run,
-        effects=tuple(reversed(effects)),
-        zone=str(known.zone),
-    )
+    question = Question(plan, store, rule, row, at, suppose(plan, rule, supposing or {}))
+    if not event:
+        return question.answer()
+    found = find_event(store, row, event)
+    question.at = found.received_at
+    return question.answer(found)
 
 
-def facts_at(
-    plan: Plan, store: Store, row: CustomerRow, moment: Moment, *, before: Event | None = None
-) -> tuple[Facts, CustomerFacts | None]:
-    """One customer's facts as they were known at a moment; None where there was no such customer.
+def find_event(store: Store, row: CustomerRow, name: str) -> Event:
+    """One event of a customer by its message id, or by `#` and its number.
 
-    Args:
-        before: an event; runs that it or later ones started are left out.
+    Raises:
+        NotFoundError: the customer has none of that name.
     """
-    rebuilt = store.customer_at(row.id, moment.at)
-    facts = Facts(plan=plan)
-    load_shared_records(store, facts)
-    if not rebuilt.exists:
-        return facts, None
-    history = History(decode)
-    for name, occurred_at, body in rebuilt.history:
-        history.add(name, occurred_at, body)
-    known = CustomerFacts(
-        id=row.id,
-        key=row.key,
-        fields=rebuilt.fields,
-        stamps=rebuilt.stamps,
-        first_seen=rebuilt.first_seen,
-        zone=zone_of(rebuilt.fields, plan.defaults.zone),
-        history=history,
-        watches=row.watches,
-    )
-    for run in store.list_runs(customer=row.id, limit=10_000):
-        if run.started_at > moment.at or (before is not None and run.started_seq >= before.seq > 0):
-            continue
-        known.runs[run.id] = _as_of(run, moment.at)
-    facts.customers[row.id] = known
-    return facts, known
+    for event in store.events_of(row.id, limit=1_000_000):
+        if name in (event.message_id, f"#{event.seq}"):
+            return event
+    raise NotFoundError("event", name)
 
 
-def _as_of(run: Run, at: Instant) -> Run:
-    ended = run.ended_at is not None and run.ended_at <= at
-    state = RunState.ENDED if ended else RunState.WAITING
-    sent = run.first_sent_at if run.first_sent_at is not None and run.first_sent_at <= at else None
-    return replace(run, state=state, ended_by=run.ended_by if ended else "", first_sent_at=sent)
+def _moment(found: Found) -> Moment:
+    return Moment.of_timer(found.at) if found.event is None else Moment.of_event(found.event)
 
 
-def _occasion(store: Store, rule: Rule, row: CustomerRow, at: Instant) -> tuple[Event | None, int]:
-    """The newest event received by then that could start the rule, and the trigger that it belongs to."""
-    best: tuple[Event | None, int] = (None, 0)
-    for index, trigger in enumerate(rule.triggers):
-        if not isinstance(trigger, EventTrigger):
-            continue
-        for event in store.events_of(row.id, name=trigger.event, limit=50):
-            if event.received_at > at or (best[0] is not None and event.seq <= best[0].seq):
-                continue
-            best = (_as_seen(store, event), index)
-    return best
-
-
-def _as_seen(store: Store, event: Event) -> Event:
-    """The event with the fields that rules see: of an update the names of what changed."""
-    if event.name != UPDATED or event.kind is MessageKind.TRACK:
-        return event
-    summary = store.summary_of(event.seq)
-    changed = [] if summary is None or not summary.changes else [entry[0] for entry in decode_changes(summary.changes)]
-    return event._replace(fields={"changed": changed})
-
-
-def decode_changes(packed: bytes) -> list[list[Json]]:
-    """Changed fields as (name, before, after)."""
-    changes: list[list[Json]] = decode(packed)  # type: ignore[assignment]
-    return changes
-
-
-def _planned_at(rule: Rule, index: int, known: CustomerFacts, at: Instant) -> Instant | None:
-    """The planned instant of a schedule that the question is about: the newest that has come, as the store knows it."""
-    trigger = rule.triggers[index]
-    if not isinstance(trigger, ScheduleTrigger):
-        return None
-    if trigger.cron is not None:
-        instants = list(trigger.cron.between(at - 400 * 86_400_000, at, known.zone))[-1:]
-        return instants[0] if instants else None
-    return None
-
-
-def _run_of(store: Store, rule: Rule, known: CustomerFacts, found: Reasoning, event: Event | None) -> Run | None:
-    if event is None:
-        runs = store.list_runs(rule=rule.id, customer=known.id, limit=1)
-        return runs[0] if runs else None
-    run_id = run_id_of(rule, known, found.key, event.cause)
-    return store.runs_by_id([run_id]).get(run_id)
-
-
-def _verdict(found: Reasoning, run: Run | None) -> str:
+def _verdict(found: Reasoning, run: Run | None, *, supposed: bool) -> str:
     if run is not None:
         ended = f", ended by {run.ended_by}" if run.ended_by else f", {run.state.value}"
         arm = "" if run.arm == "live" else f" ({run.arm})"
         return f"run started{arm}{ended}"
     if found.outcome is Outcome.STARTED:
         return "would start"
-    return "no run started"
+    return "would not start" if supposed else "no run started"
 
 
-def _unknown(rule: Rule, row: CustomerRow, at: Instant) -> Explanation:
-    line = Line(label="customer", text=row.key, mark="NO", detail="was not known by then")
-    return Explanation(
-        rule=rule.id,
-        customer=row.key,
-        at=at,
-        revision=rule.revision,
-        verdict="no run started",
-        outcome="no_customer",
-        lines=(line,),
-        next_look="on the customer's first event",
-    )
+def _line_json(line: Line) -> dict[str, Json]:
+    return {
+        "label": line.label.strip(),
+        "path": line.path,
+        "text": line.text,
+        "mark": line.mark,
+        "detail": line.detail,
+        "values": line.values,
+    }
+
+
+def _effect_json(effect: Effect) -> dict[str, Json]:
+    return {
+        "id": effect.id,
+        "action": effect.action,
+        "step": effect.step,
+        "state": effect.state.value,
+        "reason": effect.reason,
+        "decided_at": format_instant(effect.created_at),
+    }
 
 
 def _run_json(run: Run) -> dict[str, Json]:

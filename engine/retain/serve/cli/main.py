@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "simulate": Entry("simulate", "Run the rules over past events; nothing is sent."),
         "plan": Entry("plan", "Say whom an edit of the rules would touch."),
         "explain": Entry("explain", "Say why a rule did or did not start for a customer."),
+        "history": Entry("history", "Show everything about a customer in one order."),
         "import": Entry("import_", "Take in past events from a file."),
         "consents": Entry("consents", "Take in who agreed to what."),
         "suppressions": Entry("suppressions", "Take in addresses that must not be written to."),
