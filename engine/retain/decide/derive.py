@@ -96,7 +96,9 @@ def set_fields(facts: Facts, run: Run, customer: CustomerFacts, fields: dict[str
     if event is None:
         return  # a value that no event tells of could not be rebuilt
     # The values count at once, for the steps after this one; the event that tells of them is decided directly after.
-    customer.fields, customer.stamps = after, stamps
+    customer.fields.clear()  # in place, because the rules that are judged after this one look at the same map
+    customer.fields.update(after)
+    customer.stamps = stamps
     facts.save_customer(customer)
     facts.applied[event.seq] = changes
 

@@ -6,74 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from retain.app.reports.asof import AsOf
+from retain.app.reports.explanation import Explanation
 from retain.app.reports.occasions import Found, Occasions, revision_at
 from retain.app.reports.supposing import Supposed, suppose
-from retain.app.reports.unsent import Unsent, unsent_of
+from retain.app.reports.unsent import unsent_of
 from retain.decide.explain import Line, Reasoning, holding, next_look, reason
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion, is_late, refusal, run_id_of
 from retain.decide.scopes import event_scope
 from retain.errors import NotFoundError
-from retain.instants import DAY, format_instant
+from retain.instants import DAY
 from retain.language.candidates import Candidate
 from retain.language.load.files import load_revision
 from retain.language.plan import Plan
 from retain.language.rules import BecomesTrigger, Rule, ScheduleTrigger
-from retain.model import Effect, Event, Instant, Json, Outcome, Run
+from retain.model import Event, Instant, Outcome, Run
 from retain.pipeline.load import decode
 from retain.store.rows import CustomerRow
 from retain.store.store import Store
 
+__all__ = ["Explanation", "Question", "explain_rule", "find_event"]
 _ALL = 10_000
 _CRON_REACH = 400 * DAY
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """Why a rule did or did not start for a customer as of an instant.
-
-    Args:
-        at: the instant that is asked about; `decided_at` that of the newest event, edge or planned instant by then.
-        verdict: what became of it, for people: `no run started`, `run started`.
-        supposed: what was supposed to be otherwise, as written; then nothing is said of what really happened.
-        run: the run that this cause started, if there is one, with its effects and those that were not sent, and why.
-    """
-
-    rule: str
-    customer: str
-    at: Instant
-    revision: str
-    verdict: str
-    outcome: str
-    lines: tuple[Line, ...]
-    would_start_if: str = ""
-    next_look: str = ""
-    decided_at: Instant | None = None
-    supposed: tuple[str, ...] = ()
-    run: Run | None = None
-    effects: tuple[Effect, ...] = ()
-    unsent: tuple[Unsent, ...] = ()
-    zone: str = "UTC"
-    state: dict[str, Json] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Json]:
-        """The explanation for machines; instants are ISO texts."""
-        return {
-            "rule": self.rule,
-            "customer": self.customer,
-            "at": format_instant(self.at),
-            "decided_at": None if self.decided_at is None else format_instant(self.decided_at),
-            "revision": self.revision,
-            "verdict": self.verdict,
-            "outcome": self.outcome,
-            "supposed": list(self.supposed),
-            "lines": [_line_json(line) for line in self.lines],
-            "would_start_if": self.would_start_if,
-            "next_look": self.next_look,
-            "run": None if self.run is None else _run_json(self.run),
-            "effects": [_effect_json(effect) for effect in self.effects],
-            "not_sent": [{"step": one.step, "action": one.action, "why": one.why} for one in self.unsent],
-        }
 
 
 @dataclass(slots=True)
@@ -272,37 +226,3 @@ def _verdict(found: Reasoning, run: Run | None, *, supposed: bool) -> str:
     if found.outcome is Outcome.STARTED:
         return "would start"
     return "would not start" if supposed else "no run started"
-
-
-def _line_json(line: Line) -> dict[str, Json]:
-    return {
-        "label": line.label.strip(),
-        "path": line.path,
-        "text": line.text,
-        "mark": line.mark,
-        "detail": line.detail,
-        "values": line.values,
-    }
-
-
-def _effect_json(effect: Effect) -> dict[str, Json]:
-    return {
-        "id": effect.id,
-        "action": effect.action,
-        "step": effect.step,
-        "state": effect.state.value,
-        "reason": effect.reason,
-        "decided_at": format_instant(effect.created_at),
-    }
-
-
-def _run_json(run: Run) -> dict[str, Json]:
-    return {
-        "id": run.id,
-        "state": run.state.value,
-        "arm": run.arm,
-        "step": run.step,
-        "started_at": format_instant(run.started_at),
-        "wake_at": None if run.wake_at is None else format_instant(run.wake_at),
-        "ended_by": run.ended_by,
-    }
