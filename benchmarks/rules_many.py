@@ -239,7 +239,7 @@ def main() -> int:
     """Measure the sizes in turns."""
     args = arguments(__doc__, "--profile")
     sizes, rounds, batches, customers = (
-        ((10, 300, 3_000), 5, 5, 1_000) if args.quick else ((10, 1_000, 10_000), 15, 10, 5_000)
+        ((10, 300, 3_000), 5, 3, 1_000) if args.quick else ((10, 1_000, 10_000), 7, 5, 2_000)
     )
     with tempfile.TemporaryDirectory(prefix="retain-bench-") as folder, rare_collection():
         worlds = [World(size, Path(folder), customers) for size in sizes]
