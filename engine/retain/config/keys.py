@@ -43,6 +43,12 @@ KEYS: tuple[Key, ...] = (
         help="Where everything is kept: a file below the project, or the URL of a database.",
         default="retain.db",
     ),
+    Key(
+        name="lease",
+        kind="duration",
+        help="On PostgreSQL: how long a worker that does not answer keeps its customers before others take them over.",
+        default="10s",
+    ),
     Key(name="zone", kind="zone", help="The account's time zone, for customers without one.", default="UTC"),
     Key(
         name="http",

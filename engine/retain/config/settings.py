@@ -12,7 +12,7 @@ from retain.config.keys import KEYS
 from retain.config.reading import read_section
 from retain.config.secrets import Secret, reveal, secrets_in
 from retain.errors import ConfigError
-from retain.instants import DAY, HOUR, format_duration
+from retain.instants import DAY, HOUR, SECOND, format_duration
 from retain.language.documents.nodes import MapNode, SourceFile
 from retain.language.documents.shapes import misfit
 from retain.language.documents.yaml import read_yaml
@@ -95,6 +95,7 @@ class Config:
     project_dir: Path
     name: str = ""
     store: str = "retain.db"
+    lease: Millis = 10 * SECOND
     zone: str = "UTC"
     http: HttpConfig = field(default_factory=HttpConfig)
     public: PublicConfig = field(default_factory=PublicConfig)
@@ -235,6 +236,7 @@ def _config(values: dict[str, Json], root: MapNode, project_dir: Path) -> Config
         project_dir=project_dir,
         name=values["name"] or project_dir.resolve().name,
         store=values["store"],
+        lease=values["lease"] or 10 * SECOND,
         zone=values["zone"],
         http=HttpConfig(
             host=http["listen"][0],

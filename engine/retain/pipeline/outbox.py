@@ -66,17 +66,21 @@ def _finish_all(
     return _guarded(pipeline, effects, lambda part: _finish(pipeline, part, by_id, now))
 
 
-def recover(pipeline: Decides, now: Instant, among: Collection[int] | None = None) -> int:
+def recover(
+    pipeline: Decides, now: Instant, among: Collection[int] | None = None, *, besides: Collection[str] = ()
+) -> int:
     """Effects that were being sent when the last process ended are in doubt; their action's policy decides.
 
     Args:
         among: the partitions that were taken over from another worker; None = everything.
+        besides: effects that are under way here.
     """
     effects = pipeline.store.in_doubt_on_start(now, among)
     reason = "the process ended between the send and its result"
     results = [
         EffectResult(effect_id=effect.id, status="in_doubt", attempt=effect.attempt, reason=reason)
         for effect in effects
+        if effect.id not in besides
     ]
     if results:
         finish(pipeline, results, now)

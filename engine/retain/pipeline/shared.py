@@ -99,6 +99,10 @@ class SharedMethods(outbox.Decides):
         """Take the results of attempts: their runs go on, their events are decided."""
         outbox.finish(self, results, now)
 
-    def recover(self, now: Instant) -> int:
-        """Effects that were being sent when the last process ended are in doubt; their action's policy decides."""
-        return outbox.recover(self, now)
+    def recover(self, now: Instant, *, besides: Collection[str] = ()) -> int:
+        """Effects that were being sent when the last process ended are in doubt; their action's policy decides.
+
+        Args:
+            besides: effects that are under way here.
+        """
+        return outbox.recover(self, now, besides=besides)

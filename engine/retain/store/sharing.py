@@ -11,7 +11,7 @@ transaction, reads inside it, and raises the token, so that the owner decides ag
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -118,6 +118,11 @@ class SharingMethods:
         if share is None or len(share.tokens) - len(share.leaving) == PARTITIONS or self._db.read_only:
             return "", ()
         return f" AND mod({column}, {PARTITIONS}) = ANY(?)", (share.active,)
+
+    def listen(self, woken: Callable[[], None]) -> None:
+        """Have something called, from a thread, when another worker has left work here."""
+        if self._leases is not None:
+            self._leases.woken = woken
 
     def needs_balance(self) -> bool:
         """Whether partitions are free, too many are owned, or some were lost."""

@@ -14,19 +14,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
     text,
 )
-from sqlalchemy import Text as _Text
+
+from retain.store.worker_tables import Text, metadata
+
+__all__ = ["SCHEMA_VERSION", "metadata"]
 
 SCHEMA_VERSION = "0002"  # the newest migration
 
-metadata = MetaData()
-Text = _Text().with_variant(_Text(collation="C"), "postgresql")  # in order of bytes, as SQLite has it
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite makes the row number of an INTEGER key only
 
 
@@ -291,21 +291,4 @@ audit = Table(
     Column("who", Text, nullable=False, comment="the person, or the part of the engine"),
     Column("what", Text, nullable=False, comment="the command"),
     Column("details", Text, nullable=False, comment="JSON object"),
-)
-
-workers = Table(
-    "workers",
-    metadata,
-    Column("id", Text, primary_key=True, comment="one life of a process"),
-    Column("name", Text, nullable=False, comment="host and process, for people"),
-    Column("leased_until", BigInteger, nullable=False, comment="by the database's clock"),
-)
-
-partitions = Table(
-    "partitions",
-    metadata,
-    Column("number", Integer, primary_key=True, autoincrement=False, comment="the remainder of its customers"),
-    Column("owner", Text, comment="workers.id; NULL where nobody decides them"),
-    Column("token", BigInteger, nullable=False, comment="rises with every owner; a commit that names an old one fails"),
-    Column("watermark", BigInteger, nullable=False, comment="accepted events up to this one are decided"),
 )

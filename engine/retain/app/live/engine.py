@@ -82,7 +82,7 @@ class Engine:
         self._requests = Requests(project)
         self.page_configs = dict(self._requests.configs)
         self._watchdog = Watchdog(project.dir / FOLDER, project.registry)
-        self._store = Store.open(project.config.store_location())
+        self._store = Store.open(project.config.store_location(), lease_ms=project.config.lease)
         try:
             self._desk = Desk(project, self._make_pipeline(project), self._clock)
         except BaseException:

@@ -32,6 +32,9 @@ class Outside(Protocol):
     def ask_for_slots(self) -> None:
         """Say what is free."""
 
+    def under_way(self) -> frozenset[str]:
+        """The effects whose result is not written yet."""
+
 
 class ToDispatcher:
     """The way from the writer's thread to the loop of a dispatcher.
@@ -55,20 +58,27 @@ class ToDispatcher:
         self._loop = loop
         self._prepare = prepare
         self._offer = offer
+        self._begun: set[str] = set()  # effects without a written result, as the writer's thread knows them
         self._open: dict[str, str] = {}  # effects without a written result, and their actions
 
     def begin(self, requests: Sequence[ActionRequest]) -> None:
         """Carry out claimed effects, then say what is free."""
+        self._begun.update(request.effect_id for request in requests)
         self._call(self._submit, [self._prepare(request) for request in requests])
 
     def ask_for_slots(self) -> None:
         """Say what is free."""
         self._call(self._submit, [])
 
+    def under_way(self) -> frozenset[str]:
+        """The effects whose result is not written yet; called from the writer's thread."""
+        return frozenset(tuple(self._begun))
+
     def recorded(self, effect_ids: Iterable[str]) -> None:
         """The results of these effects are written; called from the loop."""
         for effect_id in effect_ids:
             self._open.pop(effect_id, None)
+            self._begun.discard(effect_id)
         self._submit([])
 
     def _submit(self, requests: Sequence[ActionRequest]) -> None:

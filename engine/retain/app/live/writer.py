@@ -72,6 +72,8 @@ class Writer:
         self._failures = 0
         self._not_before = 0.0  # time.monotonic() of the next attempt to decide
         self._troubles: dict[str, str] = {}  # what fails, and why
+        self._is_unsure = False  # whether effects may be marked as sending that were never sent
+        pipeline.store.listen(self._woken.set)
         self._thread = threading.Thread(target=self._work, name="retain-writer", daemon=True)
 
     def start(self) -> None:
@@ -216,6 +218,11 @@ class Writer:
             if self._troubles:
                 self._pipeline.store.probe()
                 self._note_success("ingest")
+            if self._pipeline.store.needs_balance():
+                self._pipeline.balance(now)
+            if self._is_unsure:
+                self._pipeline.recover(now, besides=self._outside.under_way())
+                self._is_unsure = False
             report = self._pipeline.step(now)
             released = self._release(now)
         except RetainError as error:
@@ -244,7 +251,9 @@ class Writer:
             self._outside.ask_for_slots()
         if slots.total <= 0:
             return False
+        self._is_unsure = self._pipeline.store.is_shared  # a commit may be lost on its way back
         requests = self._pipeline.release(now, slots.by_action, slots.total)
+        self._is_unsure = False
         if requests:
             self._slots = None
             self._outside.begin(requests)
