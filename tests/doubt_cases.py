@@ -234,6 +234,25 @@ CASES = [
           - sms.send: {text: Hello}
             ^~~~~~~~ W221
     policies: {sms: {caps: [1 per 7d]}}
+    ---
+    rules:
+      r:
+        when:
+          schedule:
+            cron: "0 9 * * *"
+            each: [age(customer.created_at) >= 2]
+                   ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~ W222
+        then: [stop: true]
+    ---
+    rules:
+      r:
+        when:
+          schedule:
+            cron: "0 9 * * *"
+            each:
+              - distinct(order_completed.products.category) >= 2
+                ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ W222
+        then: [stop: true]
     """
     )
 ]
@@ -428,5 +447,23 @@ MISSES = _blocks(
         when: {becomes: [customer.ltv > 1000]}
         then: [sms.send: {text: Hello}]
     policies: {sms: {consent: marketing, unknown: refuse}}
+    ---
+    # W222: a test of a field leaves fewer
+    rules:
+      r:
+        when:
+          schedule:
+            cron: "0 9 * * *"
+            each: [customer.vip, age(customer.created_at) >= 2]
+        then: [stop: true]
+    ---
+    # W222: at a customer's own date only that customer is loaded
+    rules:
+      r:
+        when:
+          schedule:
+            yearly: customer.birth_date
+            each: [age(customer.created_at) >= 2]
+        then: [stop: true]
     """
 )

@@ -19,6 +19,7 @@ from retain.language.sql.conditions import SqlCompiler
 from retain.language.sql.setting import Setting
 from retain.language.syntax.ast import Node
 from retain.language.time.zones import start_of_day
+from retain.store.store import Store
 from retain.store.tables import customers, events, failed_events, metadata
 
 ODD_NUMBERS = (5e-324, -0.0, 0.1 + 0.2, 1e308, -1e308, 2.0**53, 9007199254740991, 0.5, 1e-9, 20.499999999999996)
@@ -38,10 +39,12 @@ class World:
         return {number for number, verdict in meant if verdict is want}
 
 
-def people_at_one_instant(seed: int, size: int) -> World:
-    """Customers of whom each has an own history and zone, all looked at at one instant by one event."""
+def people_at_one_instant(seed: int, size: int, *, with_event: bool = True) -> World:
+    """Customers of whom each has an own history and zone, all looked at at one instant, by one event or none."""
     random = Random(seed)
     first, *others = population(random, size)
+    if not with_event:
+        first = replace(first, event={}, steps={}, trigger={}, changed=frozenset(), started_at=None)
     people = [_odd(random, first), *(_odd(random, _moved(random, scope, first)) for scope in others)]
     events_in_all = sum(len(series.at) for scope in people for series in scope.history.series.values())
     given = {name: getattr(first, name) for name in ("now", "event", "steps", "trigger", "changed", "started_at")}
@@ -79,16 +82,31 @@ def stored(world: World, url: str = "sqlite://") -> Iterator[Connection]:
     engine = create_engine(url)
     with engine.connect() as connection:
         metadata.create_all(connection)
-        absorbed = _customer(len(world.people) + 1, world.people[0]) | {"merged_into": 1}
-        people = [_customer(number, scope) for number, scope in enumerate(world.people, 1)]
-        connection.execute(insert(customers), [{"merged_into": None} | row for row in (*people, absorbed)])
-        rows = list(_events(world))
-        connection.execute(insert(events), rows)
-        failed = [row["seq"] for row in rows if row["message_id"].startswith("failed")]
-        connection.execute(insert(failed_events), [{"event_seq": seq, "reason": "a test"} for seq in failed])
+        put(connection, world)
         connection.commit()
         yield connection
     engine.dispose()
+
+
+def fill(store: Store, world: World) -> None:
+    """The same in a store."""
+    with store._db.write() as session:
+        put(session.core, world)
+        mark = (world.setting.watermark,)
+        session.change("UPDATE counters SET value = ? WHERE name = 'watermark'", mark)
+        if store.database == "postgresql":
+            session.change("UPDATE partitions SET watermark = ?", mark)
+
+
+def put(connection: Connection, world: World) -> None:
+    """Write the rows of a world."""
+    absorbed = _customer(len(world.people) + 1, world.people[0]) | {"merged_into": 1}
+    people = [_customer(number, scope) for number, scope in enumerate(world.people, 1)]
+    connection.execute(insert(customers), [{"merged_into": None} | row for row in (*people, absorbed)])
+    rows = list(_events(world))
+    connection.execute(insert(events), rows)
+    failed = [row["seq"] for row in rows if str(row["message_id"]).startswith("failed")]
+    connection.execute(insert(failed_events), [{"event_seq": seq, "reason": "a test"} for seq in failed])
 
 
 def _customer(number: int, scope: Scope) -> dict[str, object]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import Executable
 
-from retain.store.acceptance import counter
 from retain.store.database import Database, Row
 
 
@@ -28,8 +27,12 @@ class SegmentMethods:
 
     def decided_upto(self) -> int | str:
         """Accepted events up to this one are decided; a text is an expression, where it differs between customers."""
+        dialect = self._db.dialect
         with self._db.read() as session:
-            return counter(session, "watermark")
+            last = session.row("SELECT max(seq) FROM events")
+            if session.row(f"SELECT 1 FROM events WHERE {dialect.undecided} LIMIT 1") is None:
+                return 0 if last is None or last[0] is None else int(last[0])
+        return dialect.decided_upto
 
     def has_failed_events(self) -> bool:
         """Whether any event is set aside because it could not be decided."""

@@ -11,6 +11,7 @@ from retain.app.projects.project import Project, read_project, rule_files
 from retain.config.settings import FILE, Config, read_config
 from retain.deliver.loading import load_plugins
 from retain.errors import RetainError
+from retain.language.sql.cost import Asked, asked_of_all
 from retain.model import Problem
 
 
@@ -23,6 +24,7 @@ class CheckReport:
     rules: int  # those with an error included
     problems: tuple[Problem, ...]
     broken_plugins: Mapping[str, str]  # and why they did not load
+    costs: tuple[Asked, ...] = ()  # of what is asked of all customers
 
     @property
     def errors(self) -> int:
@@ -81,6 +83,7 @@ def _report(root: Path, project: Project, files: int, problems: tuple[Problem, .
         rules=len(ruleset.rules) + len(ruleset.disabled),
         problems=problems,
         broken_plugins=project.registry.broken,
+        costs=tuple(asked_of_all(ruleset)),
     )
 
 

@@ -83,4 +83,12 @@ DOUBT_CODES: Mapping[str, Code] = table(
         "policies: {email: {}} and a rule that `becomes` starts",
         "policies: {email: {consent: marketing, unknown: refuse}}",
     ),
+    Code(
+        "W222",
+        "plan that asks every customer",
+        "A condition on changes of fields cannot be answered by the database, so that every customer is loaded each "
+        "time that the plan comes.",
+        "schedule: {cron: 0 9 * * *, each: [exists(customer_updated in last 1d)]}",
+        "schedule: {cron: 0 9 * * *, each: [customer.country == 'DE', exists(customer_updated in last 1d)]}",
+    ),
 )

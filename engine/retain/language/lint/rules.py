@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from retain.language.lint.conditions import condition_problems
+from retain.language.lint.costs import cost_problems
 from retain.language.lint.domains import Ways
 from retain.language.lint.messages import message_problems, messages_of
 from retain.language.lint.pairs import Told, message_pair_problems, set_problems
@@ -42,6 +43,7 @@ def lint_rules(subjects: Sequence[Subject], around: Surroundings) -> list[Told]:
         found += ((subject, problem) for problem in condition_problems(subject, ways))
         found += ((subject, problem) for problem in message_problems(subject, messages, around.policies))
         found += ((subject, problem) for problem in start_problems(subject, around.zone))
+        found += ((subject, problem) for problem in cost_problems(subject))
     found += set_problems(active, ways)
     found += message_pair_problems(sent, around.policies, ways)
     found += _untested(active, around.tests)

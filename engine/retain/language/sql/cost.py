@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from retain.language.condition import Condition
 from retain.language.evaluation.values import type_of
+from retain.language.rules import BecomesTrigger, RuleSet, ScheduleTrigger
 from retain.language.syntax import ast
 from retain.language.syntax.ast import Node
 from retain.language.types import Type
@@ -37,6 +39,27 @@ class Cost:
             "history": "reads events of all customers",
             "each": "decides every customer one by one",
         }[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A condition that is asked of all customers: a segment, or what a rule sweeps for."""
+
+    name: str
+    condition: Condition
+    cost: Cost
+
+
+def asked_of_all(ruleset: RuleSet) -> list[Asked]:
+    """Every segment, every `schedule.each` and every `becomes` of a rule set, with what finding its customers costs."""
+    found = [(f"segment {name}", segment.condition) for name, segment in sorted(ruleset.segments.items())]
+    for rule in ruleset.rules.values():
+        for trigger in rule.triggers:
+            if isinstance(trigger, ScheduleTrigger) and trigger.each is not None:
+                found.append((f"rule {rule.id} {trigger.path}", trigger.each))
+            elif isinstance(trigger, BecomesTrigger):
+                found.append((f"rule {rule.id} {trigger.path}", trigger.condition))
+    return [Asked(name, condition, cost_of(condition.nodes)) for name, condition in found]
 
 
 def cost_of(nodes: Sequence[Node]) -> Cost:

@@ -13,7 +13,7 @@ from retain.app.reports.figures import counted
 from retain.app.reports.sarif import sarif
 from retain.model import Json, Problem
 from retain.serve.cli.context import leave, project_dir
-from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, console, print_json, say
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, columns, console, print_json, say, show
 
 FORMATS = ("text", "json", "github", "sarif")
 MOST_SHOWN = 10  # warnings of one code on the screen; whoever reads one has to see the others too
@@ -24,7 +24,8 @@ MOST_SHOWN = 10  # warnings of one code on the screen; whoever reads one has to 
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Default: text.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="Warnings count as problems too.")
-def command(path: Path | None, form: str, as_json: bool, strict: bool) -> None:
+@click.option("--costs", is_flag=True, help="Say what each question to all customers costs, and by which index.")
+def command(path: Path | None, form: str, as_json: bool, strict: bool, costs: bool) -> None:
     """Find every mistake in rules, schemas, templates and retain.yaml.
 
     PATH is a project's folder, a folder of rules or one file; without it, the project here. Exit code 0: no errors;
@@ -40,14 +41,27 @@ def command(path: Path | None, form: str, as_json: bool, strict: bool) -> None:
         print_json(sarif(report))
     else:
         _show(report)
+        if costs:
+            _show_costs(report)
     if report.errors or (strict and report.warnings):
         leave(1)
+
+
+def _show_costs(report: CheckReport) -> None:
+    click.echo()
+    table = columns("asked of all customers", "cost", fold=["cost"])
+    for asked in report.costs:
+        table.add_row(asked.name, Text(asked.cost.text, style=CAREFUL if asked.cost.kind == "each" else ""))
+    show(table)
 
 
 def _as_json(report: CheckReport) -> Json:
     return {
         "files": report.files,
         "rules": report.rules,
+        "costs": [
+            {"asked": asked.name, "cost": asked.cost.kind, "index": asked.cost.field or None} for asked in report.costs
+        ],
         "problems": [
             {
                 "file": problem.place.file,

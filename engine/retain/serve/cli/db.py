@@ -6,7 +6,8 @@ import click
 
 from retain.app.projects.database import check_file, upgrade_file
 from retain.app.reports.figures import size
-from retain.serve.cli.context import config, leave
+from retain.app.reports.segments import make_indexes
+from retain.serve.cli.context import config, leave, load
 from retain.serve.cli.output import BAD, CAREFUL, GOOD, json_option, pairs, print_json, say
 
 
@@ -49,3 +50,16 @@ def upgrade(as_json: bool) -> None:
         say(("ok", GOOD), f"  the tables are at version {after}, nothing to do")
     else:
         say(("upgraded", GOOD), f"  from version {before} to {after}")
+
+
+@command.command("index")
+@json_option
+def index(as_json: bool) -> None:
+    """Make the indexes by which segments and sweeps find their customers; stop the daemon first."""
+    made = make_indexes(config(), load().ruleset)
+    if as_json:
+        print_json(made)
+    elif made:
+        say(("made", GOOD), "  ", ", ".join(made))
+    else:
+        say(("ok", GOOD), "  no index is missing")

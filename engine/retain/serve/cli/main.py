@@ -56,6 +56,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Look and act": {
         "customers": Entry("customers", "Show what is known of a customer."),
+        "segments": Entry("segments", "See who is in a segment, and what each line costs."),
         "rules": Entry("rules", "List rules and what came of them."),
         "runs": Entry("runs", "List, show and stop runs."),
         "effects": Entry("effects", "List, retry and drop messages and other effects."),

@@ -1,0 +1,105 @@
+"""`retain segments list | show`."""
+
+from __future__ import annotations
+
+import click
+
+from retain.app.reports.segments import (
+    Loss,
+    Segment,
+    asked_of_all,
+    count_members,
+    find_segment,
+    has_its_index,
+    losses,
+    member_keys,
+    segment_json,
+)
+from retain.model import Json
+from retain.serve.cli.context import load, now
+from retain.serve.cli.output import QUIET, columns, hint, json_option, pairs, print_json, say, show, title
+
+
+@click.group("segments")
+def command() -> None:
+    """List segments, who is in them, and what each line costs."""
+
+
+@command.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the segments, and how each finds its customers."""
+    segments = load().ruleset.segments
+    if as_json:
+        print_json([segment_json(segment) for _, segment in sorted(segments.items())])
+        return
+    if not segments:
+        say("no segments", ("; they stand under segments: in a rule file", QUIET))
+        return
+    costs = {asked.name.removeprefix("segment "): asked.cost for asked in asked_of_all(load().ruleset)}
+    table = columns("segment", "who", "cost", fold=["who", "cost"])
+    for name, segment in sorted(segments.items()):
+        table.add_row(name, segment.description or _text(segment), costs[name].text)
+    show(table)
+    hint("retain segments show SEGMENT")
+
+
+@command.command("show")
+@click.argument("name", metavar="SEGMENT")
+@click.option("--count", "what", flag_value="count", help="Only how many customers are in it.")
+@click.option("--ids", "what", flag_value="ids", help="Only their names, one a line.")
+@click.option("--explain", "what", flag_value="explain", help="What each line costs: how many are lost to it.")
+@json_option
+def show_(name: str, what: str | None, as_json: bool) -> None:
+    """Show a segment: its lines, and how many customers are in it now."""
+    project = load()
+    segment = find_segment(project, name)
+    if what == "ids":
+        keys = member_keys(project, segment, now())
+        if as_json:
+            print_json(list(keys))
+        else:
+            for key in keys:
+                click.echo(key)
+        return
+    if what == "explain":
+        total, lines = losses(project, segment, now())
+        _show_losses(segment, total, lines, as_json=as_json)
+        return
+    count = count_members(project, segment, now())
+    if as_json:
+        print_json(segment_json(segment) | {"count": count})
+    elif what == "count":
+        click.echo(count)
+    else:
+        title(segment.name, segment.description)
+        told = segment_json(segment)
+        how = told["found_by"] if has_its_index(project, segment) else f"{told['found_by']}; make it: retain db index"
+        pairs([("customers", f"{count:,}"), ("cost", how), ("file", told["file"])])
+        click.echo()
+        for line in told["if"]:
+            say("  - ", line)
+        hint(f"retain segments show {name} --explain", f"retain segments show {name} --ids")
+
+
+def _show_losses(segment: Segment, total: int, lines: list[Loss], *, as_json: bool) -> None:
+    texts = [clause.text for clause in segment.condition.clauses]
+    if as_json:
+        told: list[Json] = [
+            {"if": text, "true": line.held, "left": line.left, "lost_to_it_alone": line.alone}
+            for text, line in zip(texts, lines, strict=True)
+        ]
+        print_json({"name": segment.name, "customers": total, "lines": told})
+        return
+    title(segment.name, f"{total:,} customers")
+    numbers = ("true for", "left", "lost here", "lost to it alone")
+    table = columns("line", *numbers, right=numbers, fold=["line"])
+    before = total
+    for text, line in zip(texts, lines, strict=True):
+        table.add_row(text, *(f"{number:,}" for number in (line.held, line.left, before - line.left, line.alone)))
+        before = line.left
+    show(table)
+
+
+def _text(segment: Segment) -> str:
+    return " and ".join(clause.text for clause in segment.condition.clauses)
