@@ -83,7 +83,11 @@ def plan_edit(
         base, head = base.only(differing), head.only(differing)
     start, end = history.at - since, history.at
     names = renamed(base, head)
-    with rare_collection(), _folder() as folder, _past(base, head, history, start, folder, progress) as (old, new):
+    with (
+        rare_collection(),
+        _folder() as folder,
+        past_worlds(base, head, history, start, folder, progress) as (old, new),
+    ):
         past = compare(old, new, start, end, names)
         origin = history.store or old.store
         with _closing(copy_of(origin, folder / "ahead-base.db")) as store:
@@ -116,7 +120,7 @@ def _with_ahead(
 
 
 @contextmanager
-def _past(
+def past_worlds(
     base: Side, head: Side, history: History, start: Instant, folder: Path, progress: Callable[[int], None] | None
 ) -> Iterator[tuple[World, World]]:
     """Both rule sets over the last days, from one store that knows what came before."""

@@ -57,11 +57,17 @@ def plan_text(report: PlanReport, *, people: int = 20, width: int = _WIDTH) -> l
     for edit in report.edits:
         if edit.lines:
             lines += ["", f"{edit.kind} {edit.name}", *(f"  {line}"[:width] for line in edit.lines)]
-    lines += ["", *_waiting_lines(report.waiting, width), *_segment_lines(report)]
+    lines += ["", *_waiting_lines(report.waiting), *_segment_lines(report)]
     for title, part in _parts(report):
         lines += ["", title, *(f"  {line}" for line in _totals(part))]
-    lines += ["", *_people_lines(report, people, width)]
-    return [line.rstrip() for line in lines]
+    lines += ["", *_people_lines(report, people)]
+    diff = {f"  {line}"[:width] for edit in report.edits for line in edit.lines}
+    return [part.rstrip() for line in lines for part in ([line] if line in diff else _wrapped(line, width))]
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(line, width, subsequent_indent=f"{indent}  ", break_long_words=False) or [""]
 
 
 def plan_markdown(report: PlanReport, *, people: int = 20) -> list[str]:
@@ -78,10 +84,10 @@ def plan_markdown(report: PlanReport, *, people: int = 20) -> list[str]:
             lines += ["", head, "", "```diff", *edit.lines, "```", "", "</details>"]
     for title, part in _parts(report):
         lines += ["", f"**{title}**", "", "```text", *_totals(part), "```"]
-    found = [*_waiting_lines(report.waiting, 1000), *_segment_lines(report)]
+    found = [*_waiting_lines(report.waiting), *_segment_lines(report)]
     if found:
         lines += ["", "```text", *found, "```"]
-    return [*lines, "", "```text", *_people_lines(report, people, 100), "```"]
+    return [*lines, "", "```text", *_people_lines(report, people), "```"]
 
 
 def _parts(report: PlanReport) -> Iterator[tuple[str, Comparison]]:
@@ -107,12 +113,12 @@ def _why(edit: Edit) -> str:
     return "; ".join(parts)
 
 
-def _waiting_lines(waiting: Sequence[Waiting], width: int) -> Iterator[str]:
+def _waiting_lines(waiting: Sequence[Waiting]) -> Iterator[str]:
     for one in waiting:
         count = len(one.runs)
         yield f"{one.rule}: {count:,} waiting {'run' if count == 1 else 'runs'} {_BECOMES[one.becomes]}"
         if one.becomes == "cannot_move":
-            yield from textwrap.wrap(", ".join(one.runs[:20]), width, initial_indent="  ", subsequent_indent="  ")
+            yield f"  {', '.join(one.runs[:20])}"
 
 
 def _segment_lines(report: PlanReport) -> Iterator[str]:
@@ -148,7 +154,7 @@ def _totals(part: Comparison) -> Iterator[str]:
         yield "nothing goes otherwise for anybody"
 
 
-def _people_lines(report: PlanReport, most: int, width: int) -> Iterator[str]:
+def _people_lines(report: PlanReport, most: int) -> Iterator[str]:
     touched = report.touched
     yield f"{_people(len(touched))} touched"
     told: dict[str, list[str]] = {name: [] for name in touched[:most]}
@@ -158,8 +164,7 @@ def _people_lines(report: PlanReport, most: int, width: int) -> Iterator[str]:
                 told[person.customer] += [f"{title}: {text}" for text in _of_person(person)]
     for name, texts in told.items():
         yield f"  {name}"
-        for text in texts:
-            yield from textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="      ")
+        yield from (f"    {text}" for text in texts)
     if len(touched) > most:
         yield f"  and {len(touched) - most:,} more; --people N names more, --json all"
 
@@ -179,7 +184,7 @@ def _of_person(person: Person) -> Iterator[str]:
 def _of_rule(one: Difference) -> Iterator[str]:
     kinds = _kinds(one)
     if one.starts.before != one.starts.after:
-        yield f"{kinds[0]}, {one.starts.before} -> {one.starts.after} runs"
+        yield f"{kinds[0]}, runs {one.starts.before} -> {one.starts.after}"
     yield from (f"{what} {count.before} -> {count.after}" for what, count in one.acts.items())
     yield from (f"{what} says something else" for what in one.reworded)
     yield from (f"{what} at another time" for what in one.moved)

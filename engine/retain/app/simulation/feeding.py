@@ -46,7 +46,7 @@ class Knowing:
         accepted = self._store.accept(messages, now)
         answers: list[ConsentRow] = []
         for message, one in zip(messages, accepted, strict=True):
-            key = _key_of(message)
+            key = key_of(message)
             if key in self._given.consents and key not in self._seen:
                 self._seen.add(key)
                 known = self._given.consents[key].items()
@@ -92,7 +92,8 @@ def receipt(message: Message) -> Instant:
     return message.received_at
 
 
-def _key_of(message: Message) -> str:
+def key_of(message: Message) -> str:
+    """The key of the customer whom a message names, such as `user:17`; empty where it names nobody."""
     named = (("user", message.user_id), ("anonymous", message.anonymous_id), ("email", message.email.casefold()))
     return next((f"{kind}:{value}" for kind, value in named if value), "")
 

@@ -40,10 +40,11 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "test": Entry("test", "Run the tests beside the rules, on a virtual clock."),
         "simulate": Entry("simulate", "Run the rules over past events; nothing is sent."),
         "plan": Entry("plan", "Say whom an edit of the rules would touch."),
+        "compare": Entry("compare", "List where two texts of a rule disagree."),
         "explain": Entry("explain", "Say why a rule did or did not start for a customer."),
-        "history": Entry("history", "Show everything about a customer in one order."),
         "import": Entry("import_", "Take in past events from a file."),
         "consents": Entry("consents", "Take in who agreed to what."),
+        "export": Entry("export", "Write events to a file, with pseudonyms."),
         "suppressions": Entry("suppressions", "Take in addresses that must not be written to."),
     },
     "Live": {
@@ -56,7 +57,6 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Look and act": {
         "customers": Entry("customers", "Show what is known of a customer."),
-        "segments": Entry("segments", "See who is in a segment, and what each line costs."),
         "rules": Entry("rules", "List rules and what came of them."),
         "runs": Entry("runs", "List, show and stop runs."),
         "effects": Entry("effects", "List, retry and drop messages and other effects."),

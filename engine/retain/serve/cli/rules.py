@@ -1,4 +1,4 @@
-"""`retain rules list | show | stats`."""
+"""`retain rules list | show | stats`, and the texts of `retain.serve.cli.rule_texts`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ from retain.serve.cli.output import (
     styled,
     title,
 )
+from retain.serve.cli.rule_texts import diff, revisions, rollback
 
 
 @click.group("rules")
 def command() -> None:
-    """List rules and what came of them."""
+    """List rules and what came of them, and step back to an older text."""
+
+
+for text_command in (revisions, diff, rollback):
+    command.add_command(text_command)
 
 
 @command.command("list")
