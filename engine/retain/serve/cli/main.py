@@ -42,6 +42,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "plan": Entry("plan", "Say whom an edit of the rules would touch."),
         "compare": Entry("compare", "List where two texts of a rule disagree."),
         "explain": Entry("explain", "Say why a rule did or did not start for a customer."),
+        "history": Entry("history", "Show everything about a customer in one order."),
         "import": Entry("import_", "Take in past events from a file."),
         "consents": Entry("consents", "Take in who agreed to what."),
         "export": Entry("export", "Write events to a file, with pseudonyms."),
@@ -57,6 +58,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Look and act": {
         "customers": Entry("customers", "Show what is known of a customer."),
+        "segments": Entry("segments", "See who is in a segment, and what each line costs."),
         "rules": Entry("rules", "List rules and what came of them."),
         "runs": Entry("runs", "List, show and stop runs."),
         "effects": Entry("effects", "List, retry and drop messages and other effects."),
