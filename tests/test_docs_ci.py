@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,18 @@ def test_the_printed_schema_is_one_and_knows_the_templates_of_the_project(shop: 
     Draft202012Validator.check_schema(schema)
     send = schema["$defs"]["step"]["properties"]["email.send"]
     assert "cart-reminder" in send["properties"]["template"]["examples"]
+
+
+def test_a_plan_takes_the_options_that_the_page_gives_it(tmp_path: Path) -> None:
+    [step] = [step["run"] for step in _read("steps of a plan") if "run" in step]
+    folder = tmp_path / "shop"
+    assert retain("init", folder, cwd=tmp_path).code == 0
+    event = {"type": "track", "userId": "17", "event": "Product Added", "properties": {"cart_id": "k1"}}
+    stamped = {**event, "messageId": "m1", "timestamp": "2026-03-02T10:00:00Z"}
+    (folder / "sample.jsonl").write_text(json.dumps(stamped) + "\n")
+    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.test"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
+        subprocess.run([*git, *command], cwd=folder, check=True)
+    words = shlex.split(step.partition(" >> ")[0].replace("origin/${{ github.base_ref }}", "HEAD"))
+    answer = retain(*words[1:], cwd=folder)
+    assert answer.code == 0, answer.out + answer.err
