@@ -30,6 +30,7 @@ _CLAIM = (
     f" (SELECT p.number {_FREE} ORDER BY p.number LIMIT ? FOR UPDATE OF p SKIP LOCKED)"
 )
 _GIVE_UP = "UPDATE partitions SET owner = NULL, token = token + 1 WHERE owner = ? AND number = ANY(?)"
+LIVING = f"SELECT name FROM workers WHERE leased_until > {_NOW} AND id != ? ORDER BY name"
 _FORGET = f"DELETE FROM workers WHERE leased_until < {_NOW} - 3600000"
 
 

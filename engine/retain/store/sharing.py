@@ -19,7 +19,7 @@ from retain.errors import StoreConflictError
 from retain.model import Event
 from retain.store.database import Database, Session, Values
 from retain.store.identity import IdentityCache
-from retain.store.leases import CHANNEL, LEASE_MS, Leases
+from retain.store.leases import CHANNEL, LEASE_MS, LIVING, Leases
 from retain.store.rows import Batch
 
 PARTITIONS = 64
@@ -102,6 +102,14 @@ class SharingMethods:
     def others(self) -> int:
         """How many other workers live."""
         return self._leases.others if self._leases is not None else 0
+
+    def workers(self) -> list[str]:
+        """The names of all workers that live, this one left out."""
+        if not self._db.dialect.is_shared:
+            return []
+        own = self._leases.worker if self._leases is not None else ""
+        with self._db.read() as session:
+            return [row[0] for row in session.rows(LIVING, (own,))]
 
     def is_foreign(self, customers: Iterable[int]) -> bool:
         """Whether one of these customers is another worker's."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from retain.app.reports.reading import reading
+from retain.config.secrets import Secret, is_reference
 from retain.config.settings import Config
 from retain.model import Json
-from retain.store import migrate
+from retain.store import migrate, transfer
 from retain.store.rows import StoreHealth
 from retain.store.tables import SCHEMA_VERSION
+from retain.store.transfer import CopiedTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,17 @@ def check_file(config: Config) -> FileReport:
     """
     with reading(config) as store:
         return FileReport(health=store.health(), damage=store.damage())
+
+
+def copy_between(
+    config: Config, source: str, target: str, progress: Callable[[str, int], None] | None = None
+) -> list[CopiedTable]:
+    """Copy a whole store to another place; each is a path, a URL, or `env:NAME` or `file:PATH` that holds one."""
+    return transfer.copy_store(_location(config, source), _location(config, target), progress)
+
+
+def _location(config: Config, text: str) -> str:
+    return replace(config, store=Secret(text, config.project_dir) if is_reference(text) else text).store_location()
 
 
 def upgrade_file(config: Config) -> tuple[str, str]:

@@ -1,10 +1,10 @@
-"""`retain db check | upgrade`."""
+"""`retain db check | upgrade | index | copy`."""
 
 from __future__ import annotations
 
 import click
 
-from retain.app.projects.database import check_file, upgrade_file
+from retain.app.projects.database import check_file, copy_between, upgrade_file
 from retain.app.reports.figures import size
 from retain.app.reports.segments import make_indexes
 from retain.serve.cli.context import config, leave, load
@@ -13,7 +13,7 @@ from retain.serve.cli.output import BAD, CAREFUL, GOOD, json_option, pairs, prin
 
 @click.group("db")
 def command() -> None:
-    """Check the store's file, and bring it up to date."""
+    """Check the store, bring it up to date, index it, or copy it elsewhere."""
 
 
 @command.command("check")
@@ -63,3 +63,21 @@ def index(as_json: bool) -> None:
         say(("made", GOOD), "  ", ", ".join(made))
     else:
         say(("ok", GOOD), "  no index is missing")
+
+
+@command.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@json_option
+def copy(source: str, target: str, as_json: bool) -> None:
+    """Copy a whole store to another file or database, and prove that nothing differs.
+
+    FROM and TO are paths or URLs, or env:NAME where one stands in the environment. Stop the daemon first.
+    """
+    tables = copy_between(config(), source, target)
+    if as_json:
+        print_json([{"table": table.name, "rows": table.rows, "sha256": table.hash} for table in tables])
+        return
+    rows = sum(table.rows for table in tables)
+    say(("equal", GOOD), f"  {len(tables)} tables, {rows:,} rows; read back from both sides")
+    pairs([(table.name, f"{table.rows:,} rows, {table.hash[:12]}") for table in tables if table.rows], indent=4)
