@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from retain.language.change.motion import NEVER, earliest
 from retain.language.change.next_change import NextChange, compile_next_change
@@ -59,6 +59,14 @@ class Needs:
             any(need.uses_time for need in needs),
             frozenset().union(*(need.names for need in needs)),
         )
+
+
+class Pinned(NamedTuple):
+    """What a waiting run holds on to, and what must be loaded to decide it."""
+
+    revision: str  # names the text with everything that a waiting run is pinned to
+    source: Mapping[str, Json]  # the rule as written, and what it names: pinned text
+    needs: Needs  # of everything in it
 
 
 def needs_of(node: Node) -> Needs:

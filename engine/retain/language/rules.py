@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import time
 from functools import cached_property
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
-from retain.language.condition import Condition, Expression, Needs
+from retain.language.condition import Condition, Expression, Needs, Pinned
 from retain.language.template import Template
 from retain.language.time.schedules import Calendar, Cron, FieldSchedule
-from retain.model import Json, Millis, Place
+from retain.model import Json, Millis, Place, digest
 from retain.registry import ActionUse
 
 Mode: TypeAlias = Literal["single", "restart", "queue", "parallel"]
@@ -32,7 +32,7 @@ class EventTrigger:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BecomesTrigger:
     """The conditions turned true for the customer and stayed so for `held`; a level in exit_when and goal."""
 
@@ -40,8 +40,13 @@ class BecomesTrigger:
     condition: Condition
     held: Millis = 0
     backfill: bool = False
-    watch: str = ""  # hash of rule id and normalised condition: the identity of its state
+    state_id: str = ""  # the id of the rule under which its state is kept; "" where it is a level
     place: Place
+
+    @cached_property
+    def watch(self) -> str:
+        """The identity of its state: a digest of the rule's id and of what the condition means."""
+        return digest(self.state_id, self.condition.key) if self.state_id else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,14 +196,6 @@ class StopStep:
 
 
 Step: TypeAlias = ActionStep | WaitStep | WaitForStep | IfStep | SplitStep | SetStep | EmitStep | StopStep
-
-
-class Pinned(NamedTuple):
-    """What a waiting run holds on to, and what must be loaded to decide it."""
-
-    revision: str  # names the text with everything that a waiting run is pinned to
-    source: Mapping[str, Json]  # the rule as written, and what it names: pinned text
-    needs: Needs  # of everything in it
 
 
 @dataclass(frozen=True, kw_only=True)

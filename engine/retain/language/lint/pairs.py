@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from retain.instants import DAY
+from retain.language.checking.guards import key
 from retain.language.condition import Condition
 from retain.language.documents.nodes import MapNode, Part
 from retain.language.lint.conditions import tested_by
@@ -98,7 +99,7 @@ def cause_of(trigger: Trigger) -> Hashable:
         case EventTrigger():
             return "event", trigger.event
         case BecomesTrigger():
-            return "becomes", trigger.condition.key, trigger.held
+            return "becomes", tuple(map(key, trigger.condition.nodes)), trigger.held
         case ScheduleTrigger():
             whom = trigger.each.key if trigger.each else ""
             return "schedule", trigger.cron, trigger.field_schedule, trigger.timezone, trigger.timezone_field, whom

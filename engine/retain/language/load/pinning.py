@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from retain.language.condition import Condition, Needs
+from retain.language.condition import Condition, Needs, Pinned
 from retain.language.documents.nodes import MapNode, plain
 from retain.language.load.context import Draft
 from retain.language.rules import (
@@ -15,7 +15,6 @@ from retain.language.rules import (
     EventTrigger,
     Goal,
     IfStep,
-    Pinned,
     Rule,
     ScheduleTrigger,
     SetStep,

@@ -15,7 +15,7 @@ from retain.language.load.conditions import read_conditions
 from retain.language.load.context import CUSTOMER, STARTED, Draft, known_event
 from retain.language.load.schedules import read_schedule
 from retain.language.rules import BecomesTrigger, EventTrigger, Goal, Trigger
-from retain.model import Problem, digest, slug
+from retain.model import Problem, slug
 
 _KINDS = ("event", "becomes", "schedule")
 _AWAITED = ("event", "becomes")
@@ -166,6 +166,6 @@ def _read_becomes(node: MapNode, path: str, draft: Draft) -> BecomesTrigger | No
         condition=condition,
         held=held,
         backfill=backfill,
-        watch=digest(draft.state_id, condition.key),
+        state_id=draft.state_id,
         place=node.place,
     )

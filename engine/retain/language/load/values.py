@@ -82,7 +82,8 @@ def _surely_fits(value: Json, schema: JsonSchema) -> bool:
         return False
     kind = schema.get("type")
     if isinstance(value, Unknown):
-        return kind is None or _JSON_KINDS.get(value.type.kind, kind) == kind
+        given = _JSON_KINDS.get(value.type.kind, kind)
+        return kind is None or given == kind or (given == "integer" and kind == "number")
     if isinstance(value, str):
         known = "enum" not in schema or value in schema["enum"]
         return kind in (None, "string") and known and len(value) >= schema.get("minLength", 0)
