@@ -144,7 +144,9 @@ def find_project(start: Path) -> Path:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exit 0 clean, 1 problems found, 2 could not run."""
     gc.set_threshold(100_000, 20, 100)  # what a command makes is mostly imported code and rules, which stay to its end
-    sys.exit(run(arguments))
+    code = run(arguments)
+    gc.freeze()  # or Python would look through all of it once more for garbage before it ends
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
