@@ -41,7 +41,7 @@ class Reasoning:
 _WHY = {
     Outcome.OFF: ("status", "status: off"),
     Outcome.TRIGGER: ("when", "the trigger's own condition"),
-    Outcome.LATE: ("late", "too late to start anything"),
+    Outcome.LATE: ("late", "imported, or heard of too late to start anything"),
     Outcome.KEY_MISSING: ("key", "a field that makes the key, or that an exit compares, is missing"),
     Outcome.ALREADY_EXITED: ("exit", "an exit or the goal was already true"),
     Outcome.AT_MOST: ("at_most", "the limit of runs for this key is reached"),

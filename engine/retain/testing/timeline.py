@@ -17,7 +17,8 @@ from retain.testing.virtual import VirtualEngine
 
 _ALL = 100_000
 _NO_BRANCH = frozenset({"set", "emit", "edited"})
-_CARRIED_OUT = frozenset({"done", "applied", "shadow"})
+_CARRIED_OUT = frozenset({"done", "applied"})
+_BEFORE_SENDING = frozenset({"refused", "delayed"})
 
 
 class Moment(NamedTuple):
@@ -70,9 +71,9 @@ class Timeline:
         yield from self._unheard(engine, names)
         for row in reversed(engine.store.decisions_of(limit=_ALL)):
             waiting = performed.get((row.run, row.path))
-            if row.kind == "effect" and row.outcome in _CARRIED_OUT and waiting:
+            if row.kind == "effect" and row.outcome not in _BEFORE_SENDING and waiting:
                 text = shown(waiting.popleft())
-                text += " (shadow)" if row.outcome == "shadow" else ""
+                text += "" if row.outcome in _CARRIED_OUT else f" {row.outcome}{f': {row.why}' if row.why else ''}"
             else:
                 text = _told(row)
             yield Moment(row.at, f"{self._who(names.get(row.customer, ''))}{text}")

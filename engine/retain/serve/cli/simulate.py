@@ -145,7 +145,7 @@ def _show_funnel(project: Project, name: str, rule: RuleOutcome) -> None:
     if not top:
         return
     click.echo()
-    table = columns("how far runs came", "runs", "", right=["runs"], gap=1)
+    table = columns("how far runs came", "runs", "", right=["runs"])
     for label, count in rows:
         table.add_row(label[:32], f"{count:,}", bar(count, top, 30))
     show(table)
@@ -161,7 +161,8 @@ def _show_volume(outcome: Simulation) -> None:
     click.echo()
     say((f"actions by {what}", QUIET), f", at most {top:,} ({when})")
     say(sparkline([count for _, count in groups]))
-    say((f"{groups[0][0]}{groups[-1][0]:>{max(0, len(groups) - 10)}}", QUIET))
+    first, last = groups[0][0], groups[-1][0]
+    say((f"{first}{last:>{len(groups) - 10}}" if len(groups) > 24 else f"{first} to {last}", QUIET))
 
 
 def _findings(outcome: Simulation) -> list[tuple[str, str]]:
