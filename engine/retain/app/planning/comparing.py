@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -242,14 +243,20 @@ def _told(world: World, rule: Rule, seq: int) -> str:
     return "not asked"
 
 
-def counted_reasons(found: Sequence[Disagreement]) -> Mapping[tuple[str, str], int]:
-    """How often each pair of verdicts occurs."""
-    counts: dict[tuple[str, str], int] = {}
-    for one in found:
-        key = (_short(one.before), _short(one.after))
-        counts[key] = counts.get(key, 0) + 1
+def words_of(one: Disagreement) -> tuple[str, str]:
+    """Both verdicts for people."""
+    before, after = (_words(verdict) for verdict in (one.before, one.after))
+    return before, "the same, but not at the same time or not in the same words" if before == after else after
+
+
+def counted_words(found: Sequence[Disagreement]) -> Mapping[tuple[str, str], int]:
+    """How often each pair of verdicts occurs, the most frequent first."""
+    counts = Counter(map(words_of, found))
     return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
-def _short(verdict: Verdict) -> str:
-    return "started" if verdict.started else f"no ({verdict.why})"
+def _words(verdict: Verdict) -> str:
+    if not verdict.started:
+        return f"no: {verdict.why}"
+    did = ", ".join(f"{count} {what}" for what, count in sorted(Counter(verdict.did).items()))
+    return f"{did or 'nothing'}; {verdict.why}"

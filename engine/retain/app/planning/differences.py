@@ -87,10 +87,13 @@ class Comparison:
     days: Mapping[Instant, Count]
 
 
-def compare(base: World, head: World, start: Instant, end: Instant, renamed: Mapping[str, str]) -> Comparison:
+def compare(
+    base: World, head: World, start: Instant, end: Instant, renamed: Mapping[str, str], *, is_to_come: bool = False
+) -> Comparison:
     """Everything that the two worlds did otherwise between two instants.
 
     Args:
+        is_to_come: whether each person's first message in it is the next one.
         renamed: the present id of each rule that was renamed, by its former one.
     """
     before = {name: _named(deed, renamed) for name, deed in base.log.deeds().items()}
@@ -98,7 +101,7 @@ def compare(base: World, head: World, start: Instant, end: Instant, renamed: Map
     return Comparison(
         start=start,
         end=end,
-        people=tuple(_people(base, head, before, after)),
+        people=tuple(_people(base, head, before, after, is_to_come=is_to_come)),
         starts=_counts(
             (deed.rule for deed in before.values() if deed.started_at >= start),
             (deed.rule for deed in after.values() if deed.started_at >= start),
@@ -108,7 +111,9 @@ def compare(base: World, head: World, start: Instant, end: Instant, renamed: Map
     )
 
 
-def _people(base: World, head: World, before: Mapping[str, Deed], after: Mapping[str, Deed]) -> list[Person]:
+def _people(
+    base: World, head: World, before: Mapping[str, Deed], after: Mapping[str, Deed], *, is_to_come: bool
+) -> list[Person]:
     stores = (base.store, head.store)
     numbers = {deed.customer for deed in (*before.values(), *after.values())} | base.log.touched | head.log.touched
     now_called = _survivors(head.store, numbers)
@@ -128,7 +133,7 @@ def _people(base: World, head: World, before: Mapping[str, Deed], after: Mapping
             rules=tuple(one for one in differences if one is not None),
             fields=fields.get(number, {}),
             records=records.get(number, {}),
-            next_message=_next_messages(rules.values()),
+            next_message=_next_messages(rules.values()) if is_to_come else None,
         )
         if person.rules or person.fields or person.records:
             found.append(person)

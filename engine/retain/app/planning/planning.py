@@ -113,7 +113,7 @@ def _with_ahead(
             left_out=base.left_out,
             edits=tuple(edits),
             past=past,
-            ahead=compare(old, new, at, until, names),
+            ahead=compare(old, new, at, until, names, is_to_come=True),
             waiting=tuple(waiting),
             segments=tuple(segments),
         )

@@ -11,18 +11,27 @@ from retain.app.planning.differences import Comparison, Count, Difference, Perso
 from retain.app.planning.edits import Edit
 from retain.app.planning.planning import PlanReport
 from retain.app.planning.waiting import Waiting
+from retain.app.reports.figures import counted
 from retain.instants import DAY, format_instant
 from retain.model import Json
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
 _BECOMES = {
-    "finish": "finish on the text they began with",
-    "move": "move to the new text",
-    "exit": "end, as on_change says",
-    "cannot_move": "cannot move: their step is not in the new text; they finish on the old one",
-    "held": "stand still, because the rule is off",
-    "orphaned": "finish, although the rule is gone",
+    "finish": "they finish on the text that they began with",
+    "move": "they move to the new text",
+    "exit": "they end, as on_change says",
+    "cannot_move": "they cannot move, because their step is not in the new text, and finish on the old one",
+    "held": "they stand still, because the rule is off",
+    "orphaned": "they finish, although the rule is gone",
 }
+_KINDS = (
+    "enters",
+    "leaves",
+    "starts more or less often",
+    "gets more or less",
+    "gets something else",
+    "gets it at another time",
+)
 _WIDTH = 80
 
 
@@ -115,8 +124,7 @@ def _why(edit: Edit) -> str:
 
 def _waiting_lines(waiting: Sequence[Waiting]) -> Iterator[str]:
     for one in waiting:
-        count = len(one.runs)
-        yield f"{one.rule}: {count:,} waiting {'run' if count == 1 else 'runs'} {_BECOMES[one.becomes]}"
+        yield f"{one.rule}: {counted(len(one.runs), 'waiting run')}: {_BECOMES[one.becomes]}"
         if one.becomes == "cannot_move":
             yield f"  {', '.join(one.runs[:20])}"
 
@@ -205,17 +213,13 @@ def _kinds(one: Difference) -> list[str]:
 
 
 def _counted(kinds: Mapping[str, int]) -> Iterator[str]:
-    words = {"enters": "enter", "leaves": "leave"}
-    for kind in ("enters", "leaves", "starts more or less often"):
-        if kinds.get(kind):
-            yield f"{kinds[kind]:,} {words.get(kind, kind.replace('starts', 'start'))}"
-    for kind in ("gets more or less", "gets something else", "gets it at another time"):
-        if kinds.get(kind):
-            yield f"{kinds[kind]:,} {kind.replace('gets', 'get')}"
+    return (f"{kind}: {kinds[kind]:,}" for kind in _KINDS if kinds.get(kind))
 
 
 def _rate(count: Count, days: int) -> str:
-    return f" ({count.before / days:,.1f} -> {count.after / days:,.1f} a day)" if days > 1 else ""
+    if days <= 1 or max(count) < days:
+        return ""
+    return f" ({count.before / days:,.1f} -> {count.after / days:,.1f} a day)"
 
 
 def _next(one: Told | None) -> str:
@@ -231,7 +235,7 @@ def _told(text: str) -> str:
 
 
 def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"
+    return counted(count, "person", "people")
 
 
 def _differs(count: Count) -> bool:

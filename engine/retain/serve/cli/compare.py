@@ -10,11 +10,11 @@ import click
 from retain.app.planning.comparing import (
     Disagreement,
     RuleComparison,
-    Verdict,
     compare_texts,
-    counted_reasons,
+    counted_words,
     recorded,
     text_of,
+    words_of,
 )
 from retain.app.planning.history import history_of
 from retain.app.planning.sides import present_side
@@ -88,23 +88,17 @@ def _show(found: RuleComparison, limit: int, zone: ZoneInfo) -> None:
         return
     say(f"{counted(len(found.disagreements), 'disagreement')}\n")
     reasons = columns("times", "before", "after", right=["times"], fold=["before", "after"])
-    for (old, new), count in list(counted_reasons(found.disagreements).items())[:limit]:
+    for (old, new), count in list(counted_words(found.disagreements).items())[:limit]:
         reasons.add_row(f"{count:,}", old, new)
     show(reasons)
     say("")
     table = columns("at", "customer", "before", "after", fold=["before", "after"])
     for one in found.disagreements[:limit]:
-        table.add_row(show_time(one.at, zone), one.customer, _words(one.before), _words(one.after))
+        table.add_row(show_time(one.at, zone), one.customer, *words_of(one))
     show(table)
     if len(found.disagreements) > limit:
         say((f"and {len(found.disagreements) - limit:,} more; --limit N lists more, --json all", QUIET))
     hint(f"retain explain {found.rule} CUSTOMER")
-
-
-def _words(verdict: Verdict) -> str:
-    if not verdict.started:
-        return f"no: {verdict.why}"
-    return f"{', '.join(verdict.did) or 'nothing'}; {verdict.why}"
 
 
 def _json(found: RuleComparison) -> dict[str, Json]:

@@ -70,7 +70,7 @@ def command(
     else:
         _show(found, people, markdown=markdown)
     if max_affected is not None and len(found.touched) > max_affected:
-        click.echo(f"more than {max_affected:,} people are touched", err=True)
+        click.echo(f"{counted(len(found.touched), 'person', 'people')} touched, more than {max_affected:,}", err=True)
         leave(TOO_MANY)
 
 
