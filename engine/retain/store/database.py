@@ -76,6 +76,8 @@ class Session:
 
     def close(self) -> None:
         """Close the connection."""
+        if self.is_lost:
+            self.core.invalidate()
         self.core.close()
         self.core.engine.dispose()
 

@@ -27,6 +27,7 @@ IDLE_IN_TRANSACTION_S = 5  # a process that is stopped in the middle of a transa
 _SETTINGS = (
     "SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;"
     " SET lock_timeout = '20s'; SET statement_timeout = '120s';"
+    " SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
     f" SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_S}s'"
 )
 _READER = "; SET default_transaction_read_only = on"
