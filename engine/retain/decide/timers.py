@@ -62,11 +62,17 @@ def _look_at(facts: Facts, customer: CustomerFacts, item: Watch | Planned, momen
 
 
 def decide_backfill(facts: Facts, customer: CustomerFacts, watch: Watch, moment: Moment) -> None:
-    """The first look of a new or edited watch at a customer: silent, unless the rule says `backfill: true`."""
-    if watch.id in customer.watches:
-        return
-    edge = look(facts, customer, watch, moment, silent=not watch.trigger.backfill)
-    _start_edge(facts, customer, edge, moment)
+    """The first look of a new or edited watch at a customer: silent, unless the rule says `backfill: true`.
+
+    A state that is there already is of an event since, or left from before an edit that was taken back.
+    """
+    state = customer.watches.get(watch.id)
+    is_held = state is not None and "t" in state and "f" not in state
+    if not is_held:
+        edge = look(facts, customer, watch, moment, silent=state is not None or not watch.trigger.backfill)
+        _start_edge(facts, customer, edge, moment)
+    if state is not None:
+        reschedule(facts, customer)
     drain(facts)
 
 

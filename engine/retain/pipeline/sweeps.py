@@ -252,8 +252,15 @@ class Sweeps:
         fresh = [
             WatchRow(watch_id, item.rule.id, now, 0, nobody_yet) for watch_id, item in wanted if watch_id not in known
         ]
-        if fresh and self._store.leads:
-            self._store.commit(Batch(watch_progress=fresh))
+        named = {watch_id for watch_id, _ in wanted}
+        # What no rule watches is not kept up to date: should an edit be taken back, it is looked at anew.
+        idle = [
+            replace(row, position=0, done=False)
+            for row in known.values()
+            if row.watch not in named and (row.done or row.position)
+        ]
+        if (fresh or idle) and self._store.leads:
+            self._store.commit(Batch(watch_progress=[*fresh, *idle]))
         rows = known | {row.watch: row for row in fresh}
         return {watch_id: rows[watch_id] for watch_id, _ in wanted}
 
