@@ -214,3 +214,16 @@ def test_a_sample_is_chosen_by_its_key_and_always_the_same(shop: Path, events: P
 def test_a_project_in_no_repository_says_so(tmp_path: Path, events: Path) -> None:
     answer = here("-C", bare(tmp_path / "alone", RULES), "plan", "--events", events)
     assert (answer.code, "no git repository" in answer.err) == (2, True)
+
+
+def test_a_person_is_asked_before_a_breaker_is_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = bare(tmp_path / "shop", RULES.replace("    if:\n", "    breaker: 2 per 1h\n    if:\n", 1))
+    calls = [{**CALLS[1], "messageId": f"b{n}", "userId": f"{n}"} for n in range(4)]
+    now = [{key: value for key, value in call.items() if key != "timestamp"} for call in calls]
+    here("-C", shop, "import", events_file(tmp_path / "now.jsonl", now), "--live")
+    monkeypatch.setattr("click.confirm", lambda question: "Start 2 parked runs" not in question)
+    refused = here("-C", shop, "rules", "resume", "greet")
+    assert (refused.code, "breaker: more than 2 starts" in refused.out) == (2, True)
+    assert here("-C", shop, "rules", "resume", "greet", "--yes", "--json").json["released"] == 2
+    assert here("-C", shop, "rules", "pause", "greet", "--reason", "wrong price", "--json").json["paused"] is True
+    assert here("-C", shop, "rules", "list", "--json").json[0]["paused"] == "wrong price"

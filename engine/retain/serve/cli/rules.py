@@ -27,6 +27,7 @@ from retain.serve.cli.output import (
     styled,
     title,
 )
+from retain.serve.cli.rule_pausing import pause, resume
 from retain.serve.cli.rule_texts import diff, revisions, rollback
 
 
@@ -35,8 +36,8 @@ def command() -> None:
     """List rules and what came of them, and step back to an older text."""
 
 
-for text_command in (revisions, diff, rollback):
-    command.add_command(text_command)
+for one in (pause, resume, revisions, diff, rollback):
+    command.add_command(one)
 
 
 @command.command("list")
