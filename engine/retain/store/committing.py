@@ -134,12 +134,12 @@ def _write_events(
 
 def _causes(batch: Batch, decided_upto: Callable[[int], int]) -> dict[int, int]:
     """The accepted event in whose wake each derived one was decided: the summaries stand in the order of deciding."""
-    causes: dict[int, int] = {}
+    causes: dict[int, int | None] = {}  # None: a timer made it before the batch's first accepted event was decided
     decided: int | None = None
     for summary in batch.summaries:
         if summary.event_seq > 0:
             decided = summary.event_seq
-        elif decided is not None:
+        else:
             causes[summary.event_seq] = decided
 
     def cause_of(event: Event) -> int:
