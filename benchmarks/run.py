@@ -28,6 +28,7 @@ NAMES = (
     "rest_memory",
     "simulate",
     "rules_many",
+    "segment",
     "decide_sqlite",
 )
 

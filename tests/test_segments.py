@@ -108,7 +108,7 @@ def test_the_index_that_check_names_is_the_one_that_the_database_uses(name: str,
         where = "sqlite://" if name == "sqlite" else url.replace("postgresql://", "postgresql+psycopg://")
         with stored(world, where) as connection:
             connection.execute(text(index_statement(name, cost.field, cost.type)))
-            compiler = SqlCompiler(name, world.setting)
+            compiler = SqlCompiler(name, world.setting, indexed=cost.field)
             query = statements.members(compiler, compiler.verdict([node]))
             if name == "sqlite":
                 compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})

@@ -37,14 +37,18 @@ class Loss:
 
 
 class Members:
-    """The customers for whom a condition is true at an instant, as the store knows them."""
+    """The customers for whom a condition is true at an instant, as the store knows them.
 
-    def __init__(self, store: Store, condition: Condition, zone: tzinfo, now: Instant) -> None:
+    Args:
+        indexed: a customer's field of which the store has an index.
+    """
+
+    def __init__(self, store: Store, condition: Condition, zone: tzinfo, now: Instant, indexed: str = "") -> None:
         self._store = store
         self._condition = condition
         self._zone = zone
         self._now = now
-        self._compiler = SqlCompiler(store.database, setting_of(store, zone, now))
+        self._compiler = SqlCompiler(store.database, setting_of(store, zone, now), indexed=indexed)
 
     def pages(self) -> Iterator[list[int]]:
         """Their ids in order, a page at a time."""

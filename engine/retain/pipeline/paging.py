@@ -58,4 +58,11 @@ class CustomerPages:
 
 def setting_of(store: Store, zone: tzinfo, now: Instant) -> Setting:
     """What is asked of the store as it is, about an instant."""
-    return Setting(now=now, zone=zone, watermark=store.decided_upto(), has_failed=store.has_failed_events())
+    decided = store.decided()
+    return Setting(
+        now=now,
+        zone=zone,
+        watermark=decided.upto,
+        is_settled=decided.is_settled,
+        has_failed=store.has_failed_events(),
+    )

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Executable
 
 from retain.store.database import Database, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Up to which event accepted ones are decided; a text is an expression, where it differs between customers.
+
+    Args:
+        is_settled: whether no event at all is undecided.
+    """
+
+    upto: int | str
+    is_settled: bool
 
 
 class SegmentMethods:
@@ -25,14 +38,14 @@ class SegmentMethods:
         with self._db.read() as session:
             return [tuple(row) for row in session.core.execute(statement)]
 
-    def decided_upto(self) -> int | str:
-        """Accepted events up to this one are decided; a text is an expression, where it differs between customers."""
+    def decided(self) -> Decided:
+        """Up to where accepted events are decided."""
         dialect = self._db.dialect
         with self._db.read() as session:
             last = session.row("SELECT max(seq) FROM events")
             if session.row(f"SELECT 1 FROM events WHERE {dialect.undecided} LIMIT 1") is None:
-                return 0 if last is None or last[0] is None else int(last[0])
-        return dialect.decided_upto
+                return Decided(0 if last is None or last[0] is None else int(last[0]), is_settled=True)
+        return Decided(dialect.decided_upto, is_settled=False)
 
     def has_failed_events(self) -> bool:
         """Whether any event is set aside because it could not be decided."""

@@ -103,4 +103,7 @@ def make_indexes(config: Config, ruleset: RuleSet) -> list[str]:
 
 
 def _members(store: Store, project: Project, segment: Segment, now: Instant) -> Members:
-    return Members(store, segment.condition, ZoneInfo(project.config.zone), now)
+    cost = cost_of(segment.condition.nodes)
+    has_index = cost.type is not None and index_name(cost.field, cost.type) in store.index_names()
+    zone = ZoneInfo(project.config.zone)
+    return Members(store, segment.condition, zone, now, indexed=cost.field if has_index else "")

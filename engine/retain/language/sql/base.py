@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from retain.language.sql.dialect import Dialect
 from retain.language.sql.operand import NotInSqlError, Operand
 from retain.language.sql.setting import Setting
-from retain.language.sql.source import CUSTOMERS, EVENTS, Sql
+from retain.language.sql.source import CUSTOMER_DOC, CUSTOMERS, EVENT_DOC, EVENTS, Sql
 from retain.language.sql.zones import Zones
 from retain.language.syntax.ast import Node
 
@@ -21,14 +21,16 @@ class Base(ABC):
     it certainly does, else wherever it may. `is_exact` tells whether the two are the same.
     """
 
-    def __init__(self, dialect: Dialect, setting: Setting, zones: Zones, *, sure: bool) -> None:
+    def __init__(self, dialect: Dialect, setting: Setting, zones: Zones, *, sure: bool, indexed: str = "") -> None:
         self.dialect = dialect
         self.setting = setting
         self.zones = zones
         self.sure = sure
         self.is_exact = True
-        self.customer = dialect.document(CUSTOMERS.c.fields)
-        self.row = dialect.document(EVENTS.c.body)
+        self.indexed = indexed  # a customer's field that is read as its index has it
+        self.late: list[Sql] = []  # tests that hold for almost all for whom those before them do
+        self.customer, _ = dialect.opened(CUSTOMERS.c.fields, CUSTOMER_DOC)
+        self.row, self.row_source = dialect.opened(EVENTS.c.body, EVENT_DOC)
 
     @abstractmethod
     def test(self, node: Node, want: bool) -> Sql:

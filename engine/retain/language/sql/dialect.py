@@ -38,6 +38,10 @@ class Dialect(ABC):
         """A column of JSON text, as the other methods want it."""
 
     @abstractmethod
+    def opened(self, column: Sql, name: str) -> tuple[Sql, From | None]:
+        """The same for a column of which much is read, and what must be joined for it under this name."""
+
+    @abstractmethod
     def flag(self, doc: Sql, path: str, want: bool) -> Sql:
         """Whether the value is exactly true, or exactly false."""
 

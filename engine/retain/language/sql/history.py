@@ -6,16 +6,16 @@ every addition and the language once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
-from sqlalchemy import BigInteger, Double, Select, and_, case, distinct, func, or_, select
+from sqlalchemy import BigInteger, Double, Select, and_, case, distinct, func, or_, select, true
 
 from retain.language.evaluation.interpreter import field_type
 from retain.language.evaluation.windows import calendar_start, since_date
 from retain.language.sql.logic import Logic
 from retain.language.sql.operand import NotInSqlError, Operand, bound, compared, infix, raw
-from retain.language.sql.source import CUSTOMERS, EVENTS, FAILED, Sql
+from retain.language.sql.source import CUSTOMERS, EVENTS, FAILED, From, Sql
 from retain.language.syntax import ast
 from retain.language.syntax.ast import Window
 from retain.language.types import SETS, Type
@@ -76,7 +76,7 @@ class HistoryReading(Logic):
         found.append(compared(events.occurred_at, "<", bound(high)))
         mark = self.setting.watermark
         decided = compared(events.seq, "<=", raw(mark, BigInteger) if isinstance(mark, str) else bound(mark))
-        found.append(or_(decided, events.cause_seq.is_not(None)))
+        found.append(decided if self.setting.is_settled else or_(decided, events.cause_seq.is_not(None)))
         if self.setting.has_failed:
             found.append(events.seq.not_in(select(FAILED.c.event_seq)))
         return found
@@ -103,17 +103,23 @@ class HistoryReading(Logic):
 
     def _select(self, node: ast.History, *values: Sql) -> Select[tuple[object, ...]]:
         """The events that count, in the present direction."""
-        query = select(*values).select_from(EVENTS).where(*self._events(node, node.event))
-        if node.where is not None:
-            query = query.where(self.test(node.where, True))
-        return query.correlate_except(EVENTS)
+        return self._query(node, values, None if node.where is None else self.test(node.where, True))
 
-    def _exactly(self, node: ast.History, *values: Sql) -> Select[tuple[object, ...]]:
+    def _exactly(self, node: ast.History, *values: Sql, beside: Sequence[From] = ()) -> Select[tuple[object, ...]]:
         """The events that count, where the database can tell."""
-        query = select(*values).select_from(EVENTS).where(*self._events(node, node.event))
-        if node.where is not None:
-            query = query.where(self.exact_test(node.where, True))
-        return query.correlate_except(EVENTS)
+        where = None if node.where is None else self.exact_test(node.where, True)
+        return self._query(node, values, where, beside)
+
+    def _query(
+        self, node: ast.History, values: Sequence[Sql], where: Sql | None, beside: Sequence[From] = ()
+    ) -> Select[tuple[object, ...]]:
+        source: From = EVENTS
+        own = [EVENTS, *beside]
+        if self.row_source is not None and (node.path or where is not None):
+            source = EVENTS.join(self.row_source, true())
+            own.append(self.row_source)
+        query = select(*values).select_from(source).where(*self._events(node, node.event))
+        return (query if where is None else query.where(where)).correlate_except(*own)
 
     def _one(self, node: ast.History, value: Sql) -> Sql:
         return self._exactly(node, value).scalar_subquery()
@@ -179,8 +185,8 @@ class HistoryReading(Logic):
         if "." in node.path:
             raise NotInSqlError
         members = self.dialect.members(self.row, node.path, text=type_.kind == "text_set")
-        query = self._exactly(node, func.count(distinct(members.value))).select_from(members.joined)
-        return query.where(*members.counts).correlate_except(EVENTS, *members.tables).scalar_subquery()
+        query = self._exactly(node, func.count(distinct(members.value)), beside=members.tables)
+        return query.select_from(members.joined).where(*members.counts).scalar_subquery()
 
     def _total(self, node: ast.History) -> Operand:
         type_, value = field_type(node), self._value(node).whole()

@@ -109,7 +109,11 @@ class Logic(Values):
                 return self._spans(op, node, doc, type_, second.constant)
         if not (first.is_exact and second.is_exact):
             return self._by_bounds(op, first, second)
-        return and_(compared(first.value, _SIGNS[op], second.value), *first.guards, *second.guards)
+        return self._guarded(compared(first.value, _SIGNS[op], second.value), *first.guards, *second.guards)
+
+    def _guarded(self, test: Sql, *guards: Sql) -> Sql:
+        self.late += guards
+        return and_(test, *guards)
 
     def _document_under(self, node: Node) -> Sql | None:
         return self.document_of(node) if isinstance(node, ast.Field | ast.RowField) else None
@@ -124,9 +128,10 @@ class Logic(Values):
             spans = number_spans(op, value)
         if spans is None:
             operand = self.as_type(node, type_)
-            return and_(compared(operand.value, _SIGNS[op], bound(value)), *operand.guards)
+            return self._guarded(compared(operand.value, _SIGNS[op], bound(value)), *operand.guards)
         found = or_(*(self.dialect.in_range(doc, node.path, low, high) for low, high in spans))
-        return and_(found, self.dialect.is_integer(doc, node.path)) if own.kind in ("int", "duration") else found
+        guards = (self.dialect.is_integer(doc, node.path),) if own.kind in ("int", "duration") else ()
+        return self._guarded(found, *guards)
 
     def _by_bounds(self, op: CompareOp, left: Operand, right: Operand) -> Sql:
         """A comparison of values of which only bounds are known."""
@@ -161,7 +166,7 @@ class Logic(Values):
                 value = operand.constant
                 return false() if value is None else _known(value in items, want)
             member = operand.value.in_(items) if want else operand.value.not_in(items)
-            return and_(member, *operand.guards)
+            return self._guarded(member, *operand.guards)
         return (or_ if want else and_)(*(self._quietly(op, node.value, item) for item in node.items))
 
     def _quietly(self, op: CompareOp, left: Node, right: Node) -> Sql:

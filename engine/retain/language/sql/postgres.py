@@ -79,6 +79,12 @@ class Postgres(Dialect):
         """A column of JSON text, as the other methods want it."""
         return cast(column, JSONB)
 
+    def opened(self, column: Sql, name: str) -> tuple[Sql, From | None]:
+        """The same for a column of which much is read, and what must be joined for it under this name."""
+        # `offset 0` keeps the planner from reading the text once for every use.
+        read = select(cast(column, JSONB).label("doc")).correlate_except(None).offset(raw("0")).lateral(name)
+        return raw(f"{name}.doc", JSONB()), read
+
     def flag(self, doc: Sql, path: str, want: bool) -> Sql:
         """Whether the value is exactly true, or exactly false."""
         return compared(_at(doc, path), "=", raw(f"'{'true' if want else 'false'}'::jsonb"))

@@ -18,6 +18,7 @@ class Setting:
         zone: the account's, for customers without one.
         watermark: accepted events after this one are not decided and do not count; a text is an SQL expression over
             the columns of an event, where it differs between customers.
+        is_settled: whether no event is undecided, so that all up to the watermark count.
         has_failed: whether events are set aside that must be left out.
         event: fields of an event being decided, as the conditions of a trigger read them.
         changed: customer fields that it changed.
@@ -27,6 +28,7 @@ class Setting:
     now: Instant
     zone: tzinfo = UTC
     watermark: int | str
+    is_settled: bool = False
     has_failed: bool = True
     event: Fields = field(default_factory=dict)
     steps: Fields = field(default_factory=dict)

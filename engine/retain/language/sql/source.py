@@ -27,4 +27,5 @@ EVENTS = table(
     column("cause_seq", BigInteger),
 )
 FAILED = table("failed_events", column("event_seq", BigInteger))
+CUSTOMER_DOC, EVENT_DOC = "customer_doc", "event_doc"  # names of what is read of them, where it is read once
 ZONES = "zones"  # name of the table of local instants, where a condition has any

@@ -59,6 +59,10 @@ class Sqlite(Dialect):
         """A column of JSON text, as the other methods want it."""
         return column
 
+    def opened(self, column: Sql, name: str) -> tuple[Sql, From | None]:
+        """The same for a column of which much is read, and what must be joined for it under this name."""
+        return column, None  # the last texts that were read are kept read
+
     def flag(self, doc: Sql, path: str, want: bool) -> Sql:
         """Whether the value is exactly true, or exactly false."""
         return _is(_kind(doc, path), "true" if want else "false")
@@ -79,7 +83,7 @@ class Sqlite(Dialect):
     def is_integer(self, doc: Sql, path: str) -> Sql:
         """Whether a value that is a number has no fraction."""
         value = _at(doc, path)
-        return compared(value, "=", cast(value, Integer))
+        return or_(_is(_kind(doc, path), "integer"), compared(value, "=", cast(value, Integer)))
 
     def money(self, doc: Sql, path: str, scale: int) -> Operand:
         """A number as whole parts, half to even."""

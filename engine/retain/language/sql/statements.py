@@ -76,8 +76,11 @@ def _present() -> Sql:
 
 
 def _from(compiler: SqlCompiler) -> From:
+    source: From = CUSTOMERS
+    if compiler.customer_source is not None:
+        source = source.join(compiler.customer_source, true())
     if not compiler.zones.is_needed:
-        return CUSTOMERS
+        return source
     zones = compiler.zones.table()
     name = compiler.dialect.text(compiler.dialect.document(CUSTOMERS.c.fields), "timezone").value
-    return CUSTOMERS.outerjoin(zones, compared(zones.c.name, "=", name))
+    return source.outerjoin(zones, compared(zones.c.name, "=", name))
