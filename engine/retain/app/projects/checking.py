@@ -38,7 +38,10 @@ class CheckReport:
 
     def shown_from(self, folder: Path) -> CheckReport:
         """The same, with places as somebody in `folder` writes them."""
-        return replace(self, problems=tuple(_placed(problem, self.root, folder) for problem in self.problems))
+        files = {problem.place.file for problem in self.problems}
+        shown = {file: _shown(file, self.root, folder) for file in files}
+        placed = (replace(one, place=replace(one.place, file=shown[one.place.file])) for one in self.problems)
+        return replace(self, problems=tuple(placed))
 
 
 def check_path(path: Path) -> CheckReport:
@@ -113,10 +116,10 @@ def _texts(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
     return texts
 
 
-def _placed(problem: Problem, root: Path, folder: Path) -> Problem:
-    if problem.place.file.startswith("plugin "):
-        return problem
-    path = root / problem.place.file
+def _shown(file: str, root: Path, folder: Path) -> str:
+    """A file's name as somebody in `folder` writes it."""
+    if file.startswith("plugin "):
+        return file
+    path = root / file
     shown = os.path.relpath(path, folder)
-    file = str(path) if shown.startswith("..") else shown
-    return replace(problem, place=replace(problem.place, file=file))
+    return str(path) if shown.startswith("..") else shown
