@@ -24,6 +24,7 @@ NAMES = (
     "condition",
     "wire",
     "check_1000_rules",
+    "rule_tests",
     "help_start",
     "rest_memory",
     "simulate",

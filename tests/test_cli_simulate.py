@@ -103,7 +103,7 @@ def test_a_table_has_a_row_for_each_day_and_rule(shop: Path, events: Path, tmp_p
 
 def test_one_rule_alone_shows_how_far_its_runs_came(shop: Path, events: Path) -> None:
     told = here("-C", shop, "simulate", "--events", events, "--rule", "greet").out
-    assert re.search(r"log\.write +1 █+", told)
+    assert re.search(r"log\.write +1 +█+", told)
 
 
 def test_a_live_rule_is_compared_with_what_it_really_did(shop: Path, tmp_path: Path) -> None:

@@ -45,15 +45,18 @@ def columns_svg(values: Sequence[tuple[str, int]], title: str, *, width: int = 7
     """Upright columns over time, each with its value as a tooltip."""
     top = max((value for _, value in values), default=0) or 1
     step = width / max(1, len(values))
-    parts = [f'<svg viewBox="0 0 {width} {height + 22}" role="img" aria-label="{escape(title)}">']
+    head, foot = 18, 20  # room for the highest value, and for the days
+    parts = [f'<svg viewBox="0 0 {width} {head + height + foot}" role="img" aria-label="{escape(title)}">']
     for number, (label, value) in enumerate(values):
         tall = height * value / top
-        place = f'x="{number * step:.1f}" y="{height - tall:.1f}" width="{max(step - 1, 0.5):.1f}" height="{tall:.1f}"'
-        parts.append(f"<rect {place}><title>{escape(label)}: {value:,}</title></rect>")
+        place = f'x="{number * step:.1f}" y="{head + height - tall:.1f}"'
+        size = f'width="{max(step - 1, 0.5):.1f}" height="{tall:.1f}"'
+        parts.append(f"<rect {place} {size}><title>{escape(label)}: {value:,}</title></rect>")
     if values:
-        parts.append(f'<text x="0" y="{height + 16}">{escape(values[0][0])}</text>')
-        parts.append(f'<text x="{width}" y="{height + 16}" text-anchor="end">{escape(values[-1][0])}</text>')
-        parts.append(f'<text x="{width}" y="12" text-anchor="end">{top:,}</text>')
+        low = head + height + 14
+        parts.append(f'<text x="0" y="{low}">{escape(values[0][0])}</text>')
+        parts.append(f'<text x="{width}" y="{low}" text-anchor="end">{escape(values[-1][0])}</text>')
+        parts.append(f'<text x="0" y="12">at most {top:,}</text>')
     return "".join([*parts, "</svg>"])
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from retain.app.simulation.feeding import receipt
 from retain.model import Instant, Message
 
-_PIECE = 20_000
-_BLOCK = 500
+_PIECE = 10_000
+_BLOCK = 25  # of each piece so many messages are in memory while they are merged
 
 
 @dataclass(slots=True)

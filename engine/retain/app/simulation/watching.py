@@ -27,7 +27,8 @@ class Watcher:
     outcome: Simulation
     tell: Callable[[Performed], None] | None = None
     _recent: dict[str, deque[tuple[Instant, str]]] = field(default_factory=dict)  # messages of a week, by customer
-    _days: dict[Instant, str] = field(default_factory=dict)
+    _slot: Instant = -1
+    _day: str = ""
 
     def performed(self, performed: Performed) -> None:
         """Count one action."""
@@ -93,7 +94,6 @@ class Watcher:
     def day(self, at: Instant) -> str:
         """The day of an instant in the project's zone."""
         slot = at // _SLOT
-        found = self._days.get(slot)
-        if found is None:
-            found = self._days[slot] = f"{to_datetime(at, self.plan.defaults.zone):%Y-%m-%d}"
-        return found
+        if slot != self._slot:
+            self._slot, self._day = slot, f"{to_datetime(at, self.plan.defaults.zone):%Y-%m-%d}"
+        return self._day
