@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 from retain.app.commands.messages import BadRow, read_messages, stored_messages
 from retain.app.projects.project import Project
 from retain.app.reports.reading import reading
-from retain.app.simulation.feeding import Given, receipt
+from retain.app.simulation.feeding import Given
+from retain.app.simulation.ordering import Ordered
 from retain.app.simulation.simulating import given_of
 from retain.errors import RetainError
 from retain.model import Instant, Message
@@ -20,7 +22,7 @@ from retain.store.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Messages in the order of their receipt, and what is known from elsewhere.
+    """Messages in the order of their receipt, as often as they are asked for, and what is known from elsewhere.
 
     Args:
         at: the end of it, which is the present of the comparison.
@@ -28,7 +30,7 @@ class History:
         bad: refused rows by code.
     """
 
-    messages: Sequence[Message]
+    messages: Iterable[Message]
     at: Instant
     given: Given
     store: Store | None = None
@@ -52,22 +54,26 @@ def history_of(
     Raises:
         RetainError: there is none.
     """
-    if files:
-        yield _from_files(project, files, mapping)
-        return
-    with reading(project.config) as store:
-        found = (replace(message, historical=False) for message in stored_messages(store, now))
-        yield History(messages=sorted(found, key=receipt), at=now, given=given_of(store), store=store)
+    with tempfile.TemporaryDirectory(prefix="retain-history-") as folder:
+        ordered = Ordered(Path(folder))
+        if files:
+            bad = _take_files(ordered, project, files, mapping)
+            yield History(messages=ordered, at=ordered.last, given=Given(), bad=bad)
+            return
+        with reading(project.config) as store:
+            ordered.take(replace(message, historical=False) for message in stored_messages(store, now))
+            yield History(messages=ordered, at=now, given=given_of(store), store=store)
 
 
-def _from_files(project: Project, files: Sequence[Path], mapping: Path | None) -> History:
+def _take_files(ordered: Ordered, project: Project, files: Sequence[Path], mapping: Path | None) -> Counter[str]:
     bad: Counter[str] = Counter()
 
     def count(row: BadRow) -> None:
         bad[row.code] += 1
 
-    found = [message for file in files for message in read_messages(file, project.schema, mapping=mapping, bad=count)]
-    if not found:
+    ordered.take(
+        message for file in files for message in read_messages(file, project.schema, mapping=mapping, bad=count)
+    )
+    if not ordered.count:
         raise RetainError("there are no events", where=", ".join(map(str, files)), cure="name a file with events")
-    ordered = sorted(found, key=receipt)
-    return History(messages=ordered, at=ordered[-1].received_at, given=Given(), bad=bad)
+    return bad
