@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from decide_help import NOON, plan
+from postgres_help import database
+from retain.app.commands.messages import stored_messages
 from retain.app.simulation.feeding import receipt
 from retain.app.simulation.ordering import Ordered
 from retain.app.simulation.page import simulation_page
@@ -21,6 +24,7 @@ from retain.app.simulation.telling import csv_rows, simulation_json
 from retain.decide.facts import Performed
 from retain.instants import DAY, HOUR
 from retain.model import Message, MessageKind
+from retain.store.store import Store
 
 RULES = """
 policies: {email: {consent: marketing, unknown: allow, caps: [1 per 2d], quiet: "22:00-06:00"}}
@@ -62,10 +66,11 @@ def messages() -> list[Message]:
     return found
 
 
-def told(batch: int) -> str:
+def told(batch: int, past: Iterable[Message] | None = None) -> str:
     """Everything that a simulation says but how long it took, and every action in order."""
     actions: list[str] = []
-    result = simulate(plan(RULES), messages(), batch=batch, observe=lambda performed: actions.append(repr(performed)))
+    past = messages() if past is None else past
+    result = simulate(plan(RULES), past, batch=batch, observe=lambda performed: actions.append(repr(performed)))
     told = simulation_json(result) | {"seconds": 0}
     page = simulation_page(replace(result, seconds=0), plan(RULES).rules, UTC)
     return json.dumps([told, list(csv_rows(result)), page, actions])
@@ -82,6 +87,17 @@ def test_what_is_simulated_is_no_single_rule_alone() -> None:
     assert all(rules[name]["started"] > 0 for name in ("cart", "quiet", "daily", "staged"))
     assert {"at_most", "cap"} <= set(rules["cart"]["refused"])
     assert {"order_completed", "done"} <= set(rules["cart"]["ended"])
+
+
+def test_a_past_that_is_stored_in_either_database_gives_the_same_bytes(tmp_path: Path) -> None:
+    whole = told(500)
+    past = sorted(messages(), key=receipt)
+    with database() as server:
+        for location in (tmp_path / "past.db", server):
+            with Store.open(location) as store:
+                store.accept(past, NOON + 30 * DAY)
+                stored = (replace(message, historical=False) for message in stored_messages(store))
+                assert told(500, stored) == whole
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "4711"])
