@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -83,6 +84,16 @@ def test_a_database_finds_for_whom_a_condition_is_false() -> None:
             if not ask(connection, world, node, False).agrees(world.whom(node, False))
         ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_a_zero_byte_in_a_text_spoils_no_question(name: str) -> None:
+    world = people_at_one_instant(7, 5)
+    people = [replace(scope, customer={**scope.customer, "email": "a\0b", "country": "DE"}) for scope in world.people]
+    with ExitStack() as stack:
+        connection = opened(stack, name, replace(world, people=people))
+        answer = ask(connection, world, checked("customer.country == 'DE'", environment()))
+    assert answer.surely == {1, 2, 3, 4, 5}
 
 
 def test_few_customers_are_left_for_python() -> None:
