@@ -31,6 +31,7 @@ NAMES = (
     "rules_many",
     "segment",
     "decide_sqlite",
+    "waiting",
 )
 
 
