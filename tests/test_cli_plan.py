@@ -227,3 +227,21 @@ def test_a_person_is_asked_before_a_breaker_is_closed_again(tmp_path: Path, monk
     assert here("-C", shop, "rules", "resume", "greet", "--yes", "--json").json["released"] == 2
     assert here("-C", shop, "rules", "pause", "greet", "--reason", "wrong price", "--json").json["paused"] is True
     assert here("-C", shop, "rules", "list", "--json").json[0]["paused"] == "wrong price"
+
+
+def test_what_is_no_rule_counts_too_and_rules_say_what_reaches_them(tmp_path: Path) -> None:
+    old, new = (project(tmp_path / name, "onboarding") for name in ("old", "new"))
+    letter = next((new / "templates").glob("*.txt"))
+    letter.write_text(letter.read_text() + "P.S.\n")
+    quiz = new / "schemas" / "events" / "quiz.json"
+    quiz.parent.mkdir(parents=True, exist_ok=True)
+    quiz.write_text('{"type": "object", "properties": {"score": {"type": "integer"}}}')
+    events = events_file(tmp_path / "events.jsonl", CALLS)
+    found = here("-C", new, "plan", "--against", old, "--events", events, "--json").json
+    assert {(edit["kind"], edit["name"]) for edit in found["edits"]} >= {
+        ("template", letter.stem),
+        ("schema", "quiz"),
+        ("rule", "onboarding"),
+    }
+    (rule,) = [edit for edit in found["edits"] if edit["kind"] == "rule"]
+    assert rule["through"] == [f"template {letter.stem}"]

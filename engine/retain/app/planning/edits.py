@@ -12,6 +12,7 @@ from retain.language.documents.nodes import MapNode, plain
 from retain.language.documents.writing import write_yaml
 from retain.language.documents.yaml import read_yaml
 from retain.language.rules import Rule
+from retain.language.types import Type
 from retain.model import Json
 
 Change: TypeAlias = Literal["added", "removed", "changed", "renamed"]
@@ -26,7 +27,7 @@ _KINDS = {
     "calendars": "calendar",
     "policies": "policy",
 }
-TEMPLATE, SETTING = "template", "setting"
+TEMPLATE, SETTING, SCHEMA = "template", "setting", "schema"
 _SETTINGS = ("max_lateness", "zone", "breaker")
 
 
@@ -35,7 +36,7 @@ class Edit:
     """One thing that differs between two sides.
 
     Args:
-        kind: rule, segment, metric, team, programme, calendar, policy, template or setting.
+        kind: rule, segment, metric, team, programme, calendar, policy, template, setting or schema.
         was: the id that a renamed rule had before.
         keys: the keys of a rule that differ.
         through: what a rule names or is bound by and that differs, such as `segment vip`.
@@ -60,6 +61,7 @@ def edits_between(base: Side, head: Side) -> list[Edit]:
             found += _edits(one, before[kind], after[kind])
     found += _edits(TEMPLATE, _letters(base), _letters(head))
     found += _edits(SETTING, _settings(base), _settings(head))
+    found += _edits(SCHEMA, _schemas(base), _schemas(head))
     return [*_rule_edits(base, head, before["rules"], after["rules"], found), *found]
 
 
@@ -159,3 +161,14 @@ def _letters(side: Side) -> dict[str, str]:
 def _settings(side: Side) -> dict[str, Json]:
     shown = side.project.config.shown()
     return {name: {name: shown[name]} for name in _SETTINGS}
+
+
+def _schemas(side: Side) -> dict[str, Json]:
+    """The declared fields of customers and of each event."""
+    declared = {"customer": side.project.schema.customer, **side.project.schema.events}
+    return {name: {field: _type(type_) for field, type_ in sorted(fields.items())} for name, fields in declared.items()}
+
+
+def _type(type_: Type) -> str:
+    parts = [type_.kind, *(["nullable"] if type_.nullable else []), *type_.enum]
+    return " ".join([*parts, *([f"1/{type_.scale}"] if type_.scale else [])])

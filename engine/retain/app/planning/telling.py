@@ -61,7 +61,7 @@ def plan_text(report: PlanReport, *, people: int = 20, width: int = _WIDTH) -> l
     if report.left_out:
         lines.append(f"left out of {report.base}, because they have an error: {', '.join(report.left_out)}")
     if not report.edits:
-        return [*lines, "", "no difference in rules, segments, policies, templates or settings"]
+        return [*lines, "", "no difference in rules, segments, policies, templates, schemas or settings"]
     lines += ["", *(_edit_line(edit) for edit in report.edits)]
     for edit in report.edits:
         if edit.lines:
@@ -84,7 +84,7 @@ def plan_markdown(report: PlanReport, *, people: int = 20) -> list[str]:
     touched = len(report.touched)
     lines = [f"### Plan: {_people(touched)} touched", "", f"`{report.base}` → `{report.head}`", ""]
     if not report.edits:
-        return [*lines, "No difference in rules, segments, policies, templates or settings."]
+        return [*lines, "No difference in rules, segments, policies, templates, schemas or settings."]
     lines += ["| | what | |", "|---|---|---|"]
     lines += [f"| {edit.change} | {edit.kind} `{edit.name}` | {_why(edit)} |" for edit in report.edits]
     for edit in report.edits:
