@@ -158,7 +158,7 @@ def recorded(store: Store, rule_id: str, other: str, start: Instant, end: Instan
         end=end,
         started=(len(sides[0]), len(sides[1])),
         agreed=len(found) - len(differing),
-        disagreements=tuple(sorted(differing, key=lambda one: (one.at, one.customer))),
+        disagreements=tuple(sorted(differing, key=_order)),
     )
 
 
@@ -208,7 +208,11 @@ def _disagreements(worlds: tuple[World, World], rule_id: str) -> list[Disagreeme
                 after=_verdict(new, one, worlds, 1, rule_id),
             )
         )
-    return sorted(found, key=lambda one: (one.at, one.customer))
+    return sorted(found, key=_order)
+
+
+def _order(one: Disagreement) -> tuple[Instant, str, tuple[str, ...], tuple[str, ...], str]:
+    return one.at, one.customer, one.before.did, one.after.did, f"{one.before.why} {one.after.why}"
 
 
 def _verdict(deed: Deed | None, other: Deed, worlds: tuple[World, World], side: int, rule_id: str) -> Verdict:
