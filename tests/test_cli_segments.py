@@ -73,8 +73,10 @@ def test_check_tells_costs_and_db_makes_the_index_that_is_missing(shop: Path) ->
     costs = {one["asked"]: one["cost"] for one in here("-C", shop, "check", "--json").json["costs"]}
     assert costs == {"segment buyers": "index", "segment changed": "each", "rule nightly when[0]": "index"}
     assert "decides every customer one by one" in here("-C", shop, "check", "--costs").out
+    assert "not made yet" in here("-C", shop, "check", "--costs").out
     assert "make it: retain db index" in here("-C", shop, "segments", "show", "buyers").out
     assert here("-C", shop, "db", "index", "--json").json == ["customers_by_country_text"]
     assert here("-C", shop, "db", "index", "--json").json == []
+    assert "not made yet" not in here("-C", shop, "check", "--costs").out
     assert "make it" not in here("-C", shop, "segments", "show", "buyers").out
     assert here("-C", shop, "segments", "show", "buyers", "--count").out == "1\n"

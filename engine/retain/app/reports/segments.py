@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from retain.app.projects.project import Project
 from retain.app.reports.reading import Store, names_of, reading
-from retain.config.settings import Config
-from retain.errors import NotFoundError
+from retain.config.settings import Config, load_config
+from retain.errors import NotFoundError, RetainError
 from retain.language.rules import RuleSet, Segment
-from retain.language.sql.cost import asked_of_all, cost_of
+from retain.language.sql.cost import Cost, asked_of_all, cost_of
 from retain.language.sql.indexes import index_name, index_statement
 from retain.model import Instant, Json
 from retain.pipeline.members import Loss, Members
@@ -87,6 +88,16 @@ def missing_indexes(store: Store, ruleset: RuleSet) -> dict[str, str]:
     """Those of the wanted indexes that the store does not have."""
     existing = store.index_names()
     return {name: text for name, text in wanted_indexes(ruleset, store.database).items() if name not in existing}
+
+
+def not_made(root: Path, costs: Iterable[Cost]) -> set[str]:
+    """The customer's fields of which an index is wanted and not made; none where there is no store to look into."""
+    try:
+        with reading(load_config(root)) as store:
+            made = store.index_names()
+    except RetainError:
+        return set()
+    return {cost.field for cost in costs if cost.type is not None and index_name(cost.field, cost.type) not in made}
 
 
 def make_indexes(config: Config, ruleset: RuleSet) -> list[str]:

@@ -13,7 +13,7 @@ from retain.app.reports.figures import counted
 from retain.app.reports.sarif import sarif
 from retain.model import Json, Problem
 from retain.serve.cli.context import leave, project_dir
-from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, columns, console, print_json, say, show
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, columns, console, hint, print_json, say, show
 
 FORMATS = ("text", "json", "github", "sarif")
 MOST_SHOWN = 10  # warnings of one code on the screen; whoever reads one has to see the others too
@@ -48,11 +48,17 @@ def command(path: Path | None, form: str, as_json: bool, strict: bool, costs: bo
 
 
 def _show_costs(report: CheckReport) -> None:
+    from retain.app.reports.segments import not_made  # noqa: PLC0415  opens the store, which other checks do without
+
+    lacking = not_made(report.root, [asked.cost for asked in report.costs])
     click.echo()
     table = columns("asked of all customers", "cost", fold=["cost"])
     for asked in report.costs:
-        table.add_row(asked.name, Text(asked.cost.text, style=CAREFUL if asked.cost.kind == "each" else ""))
+        note = ", not made yet" if asked.cost.field in lacking else ""
+        table.add_row(asked.name, Text(asked.cost.text + note, style=CAREFUL if asked.cost.kind == "each" else ""))
     show(table)
+    if lacking:
+        hint("retain db index")
 
 
 def _as_json(report: CheckReport) -> Json:
