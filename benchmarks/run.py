@@ -32,6 +32,7 @@ NAMES = (
     "segment",
     "decide_sqlite",
     "waiting",
+    "hour_of_time",
 )
 
 
