@@ -33,6 +33,7 @@ NAMES = (
     "decide_sqlite",
     "waiting",
     "hour_of_time",
+    "simulate_file",
 )
 
 
