@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
+import psycopg
 
 from retain.model import Message
 from retain.store.acceptance import INSERT_NEW_EVENT
 from retain.store.database import Session, Values
+from retain.store.dialects.postgres import PostgresDialect
 from retain.store.dialects.sqlite import BEGIN_WRITE
 
 Log: TypeAlias = list[tuple[str, list[Values]]]
@@ -56,7 +58,7 @@ class Recorder:
 
 
 class Bare:
-    """The same statements with the same rows, on a copy of the file.
+    """The same statements with the same rows, on a copy of the file or database.
 
     Args:
         commits: 2 for a batch as ours, or 1.
@@ -64,23 +66,28 @@ class Bare:
             that is handed events must.
     """
 
-    def __init__(self, path: Path, *, commits: int = 2, ready: bool = False) -> None:
-        self._driver = sqlite3.connect(path, isolation_level=None, cached_statements=512)
-        for setting in SETTINGS:
-            self._driver.execute(setting)
+    def __init__(self, path: Path | str, *, commits: int = 2, ready: bool = False) -> None:
+        self._open(path)
         self._every = 2 // commits
         self._ready = ready
 
+    def _open(self, path: Path | str) -> None:
+        driver = sqlite3.connect(path, isolation_level=None, cached_statements=512)
+        for setting in SETTINGS:
+            driver.execute(setting)
+        self._run: Callable[..., object] = driver.execute
+        self._run_many: Callable[..., object] = driver.executemany
+
     def run(self, log: Log, messages: Sequence[Message]) -> None:
         """Write one round; with one commit, two transactions in a row are made one."""
-        run, run_many = self._driver.execute, self._driver.executemany
+        run, run_many = self._run, self._run_many
         ended = written = 0
         for sql, rows in log:
             if sql == "COMMIT":
                 ended += 1
                 if ended % self._every == 0:
                     run(sql)
-            elif sql == BEGIN_WRITE:
+            elif sql in (BEGIN_WRITE, PostgresDialect.begin_write):
                 if ended % self._every == 0:
                     run(sql)
             elif sql == INSERT_NEW_EVENT and not self._ready:
@@ -90,6 +97,17 @@ class Bare:
                 run(sql, rows[0])
             else:
                 run_many(sql, rows)
+
+
+class PostgresBare(Bare):
+    """The same on a copy of a database."""
+
+    def _open(self, path: Path | str) -> None:
+        connection = psycopg.connect(str(path), autocommit=True)
+        cursor, spelled = connection.cursor(), PostgresDialect(str(path)).spelled
+        self._run = lambda sql, values=(): cursor.execute(spelled(sql), values)
+        self._run_many = lambda sql, rows: cursor.executemany(spelled(sql), rows)
+        self.close = connection.close
 
 
 def _made(rows: Sequence[Values], messages: Sequence[Message]) -> list[Values]:

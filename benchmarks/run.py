@@ -31,6 +31,7 @@ NAMES = (
     "rules_many",
     "segment",
     "decide_sqlite",
+    "decide_postgres",
     "waiting",
     "hour_of_time",
     "simulate_file",
