@@ -30,6 +30,7 @@ NAMES = (
     "simulate",
     "rules_many",
     "segment",
+    "http_ingest",
     "decide_sqlite",
     "decide_postgres",
     "waiting",

@@ -71,7 +71,7 @@ def daemon(project: Path) -> Iterator[Daemon]:
         began = time.perf_counter()
         process = subprocess.Popen(command, env=PLAIN, stdout=subprocess.DEVNULL, stderr=said)
         try:
-            if not _is_ready(f"http://127.0.0.1:{port}/readyz", process):
+            if not is_ready(f"http://127.0.0.1:{port}/readyz", process):
                 said.seek(0)
                 raise SystemExit(f"the daemon did not become ready: {said.read().decode()}")
             yield Daemon(process.pid, port, time.perf_counter() - began)
@@ -88,7 +88,8 @@ def free_port() -> int:
         return port
 
 
-def _is_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
+def is_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until something answers 200; False where the process ends, or in vain."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and process.poll() is None:
         try:
