@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -37,7 +37,12 @@ def event_json(name: str = "Product Viewed") -> bytes:
 
 def request(events: int) -> bytes:
     """One POST of so many events, as it goes over the wire."""
-    body = b'{"batch":[%s]}' % b",".join(event_json() for _ in range(events))
+    return post([event_json() for _ in range(events)])
+
+
+def post(calls: Sequence[bytes]) -> bytes:
+    """One POST of these calls."""
+    body = b'{"batch":[%s]}' % b",".join(calls)
     head = b"POST /v1/batch HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     return head % len(body) + body
 
@@ -57,7 +62,7 @@ async def _sender(port: int, until: float, sent: Sent, make: Callable[[], bytes]
         data = make()
         began = time.perf_counter()
         writer.write(data)
-        status = await _status(reader)
+        status = await read_status(reader)
         if status == 200:
             sent.seconds.append(time.perf_counter() - began)
         else:
@@ -66,7 +71,8 @@ async def _sender(port: int, until: float, sent: Sent, make: Callable[[], bytes]
     await writer.wait_closed()
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
+async def read_status(reader: asyncio.StreamReader) -> int:
+    """The status of one answer, which is read to its end."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
     await reader.readexactly(length)

@@ -31,6 +31,7 @@ NAMES = (
     "rules_many",
     "segment",
     "http_ingest",
+    "latency",
     "decide_sqlite",
     "decide_postgres",
     "waiting",

@@ -55,10 +55,11 @@ def write(path: Path, count: int, customers: int) -> None:
     """A file of calls of the Segment API, in order."""
     with path.open("wb") as file:
         for message in (*introductions(customers), *messages(count, customers, seed=1, start=1, step=STEP)):
-            file.write(msgspec.json.encode(_call(message)) + b"\n")
+            file.write(msgspec.json.encode(call_of(message)) + b"\n")
 
 
-def _call(message: Message) -> dict[str, object]:
+def call_of(message: Message) -> dict[str, object]:
+    """A message as a call of the Segment API."""
     is_track = message.kind is MessageKind.TRACK
     what = {"event": message.name, "properties": message.fields} if is_track else {"traits": message.fields}
     return {
