@@ -157,6 +157,14 @@ class Database:
         """Whether a transaction is open, of which what is written now may become a part."""
         return self._depth > 0
 
+    def rename(self, name: str) -> None:
+        """Let the connections bear a name from now on; the writer's is made anew."""
+        self.dialect.name_connections(name)
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
     def checkpoint(self) -> None:
         """Move what is committed to where it stays, so that a copy of the file alone is whole."""
         if not self.read_only and not self.dialect.one_connection:

@@ -30,6 +30,11 @@ _CLAIM = (
     f" (SELECT p.number {_FREE} ORDER BY p.number LIMIT ? FOR UPDATE OF p SKIP LOCKED)"
 )
 _GIVE_UP = "UPDATE partitions SET owner = NULL, token = token + 1 WHERE owner = ? AND number = ANY(?)"
+_END_LOST = (  # a process that was stopped in the middle of a transaction holds its locks while it is stopped
+    "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a"
+    " JOIN workers w ON a.application_name = 'retain ' || w.id"
+    f" WHERE w.leased_until <= {_NOW} AND w.id != ?"
+)
 LIVING = f"SELECT name FROM workers WHERE leased_until > {_NOW} AND id != ? ORDER BY name"
 _FORGET = f"DELETE FROM workers WHERE leased_until < {_NOW} - 3600000"
 
@@ -63,6 +68,7 @@ class Leases:
     def renew(self, session: Session) -> None:
         """Say that this worker lives, and see who else does and what is free."""
         session.change(_RENEW, (self.worker, self.name, self.lease_ms))
+        session.rows(_END_LOST, (self.worker,))
         others = session.row(f"SELECT count(*) FROM workers WHERE leased_until > {_NOW} AND id != ?", (self.worker,))
         owned = {row[0] for row in session.rows("SELECT number FROM partitions WHERE owner = ?", (self.worker,))}
         free = session.row(f"SELECT count(*) {_FREE}")

@@ -177,6 +177,7 @@ class Store(
     def _join(self, lease_ms: int) -> None:
         """Become one of the workers, and take what is free."""
         self._leases = Leases(self._db.dialect, lease_ms)
+        self._db.rename(f"retain {self._leases.worker}")
         with self._db.write() as session:
             self._leases.start(session)
         self.balance()

@@ -57,6 +57,10 @@ class Dialect(Protocol):
     thing: str  # what holds the tables, for people
     other: str  # the cure where it holds others
 
+    def name_connections(self, name: str) -> None:
+        """Let connections that are made from now on bear a name, by which others can end them."""
+        ...
+
     def connect_writer(self) -> Connection:
         """A connection that writes."""
         ...

@@ -80,6 +80,7 @@ class PostgresDialect:
         self.path = None
         self._url = url
         self.where = without_password(url)
+        self._application = "retain"
         try:
             self._engine: Engine = create_engine(
                 "postgresql+psycopg://", creator=self._open_driver, poolclass=NullPool, use_native_hstore=False
@@ -90,6 +91,10 @@ class PostgresDialect:
         core: Any = self._engine.dialect
         self._psycopg: Any = core.loaded_dbapi
         self.errors: tuple[type[Exception], ...] = (self._psycopg.Error, DBAPIError)
+
+    def name_connections(self, name: str) -> None:
+        """Let connections that are made from now on bear a name, by which others can end them."""
+        self._application = name
 
     def connect_writer(self) -> Connection:
         """A connection that writes."""
@@ -196,7 +201,9 @@ class PostgresDialect:
             yield connection
 
     def _open_driver(self) -> DBAPIConnection:
-        driver: Any = self._psycopg.connect(self._url, autocommit=True, application_name="retain", **_KEEPALIVE)
+        driver: Any = self._psycopg.connect(
+            self._url, autocommit=True, application_name=self._application, **_KEEPALIVE
+        )
         # One type for every whole number, so that a statement is prepared once and not once per mix of sizes.
         driver.adapters.register_dumper(int, self._psycopg.types.numeric.Int8Dumper)
         driver.execute(_SETTINGS)

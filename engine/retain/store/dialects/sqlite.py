@@ -79,6 +79,9 @@ class SqliteDialect:
         self._scratch = scratch
         self._immutable = immutable
 
+    def name_connections(self, name: str) -> None:
+        """Nothing: nobody else is connected."""
+
     def connect_writer(self) -> Connection:
         """The one connection that writes. A scratch store need not survive anything."""
         if self.path is None:
