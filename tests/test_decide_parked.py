@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from decide_help import NOON, ends, engine, runs, said
 from retain.decide.facts import Facts, Moment
 from retain.decide.operations import release_parked, stop_run
@@ -97,3 +99,22 @@ def test_a_run_is_stopped_by_hand_once() -> None:
         )
     assert stopped == [True, False]
     assert (ends(world), said(world)) == (["stopped", ""], ["hi", "hi"])
+
+
+def test_a_release_that_fails_leaves_nothing_of_itself_for_what_is_written_next() -> None:
+    world = engine("rules: {r: {when: {event: a}, breaker: 1 per 1d, then: [{turn.take: {}}]}}")
+    for number in range(3):
+        world.event(f"c{number}", "a")
+    turns = world.store.list_records("turn")
+    waiting = [run.id for run in runs(world) if run.state is RunState.PARKED]
+
+    def act(facts: Facts, run: Run) -> None:
+        release_parked(facts, run, Moment.of_timer(world.now))
+        raise ZeroDivisionError
+
+    world.store.commit(Batch(pauses=[PauseRow("rule", "r", False, "", "ada", world.now)]))
+    world.pipeline.reset_breakers(["r"], world.now)
+    with pytest.raises(ZeroDivisionError):
+        with_runs(world.pipeline, waiting, world.now, act)
+    world.event("c9", "b")
+    assert world.store.list_records("turn") == turns

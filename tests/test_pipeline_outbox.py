@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from decide_help import NOON, effects, ends, engine, plan, runs
+from retain.errors import StoreFullError
 from retain.instants import HOUR
-from retain.model import EffectState, Json, MessageKind, NewEvent, RunState, Suppress
+from retain.model import Effect, EffectState, Instant, Json, MessageKind, NewEvent, RunState, Suppress
 from retain.pipeline import Options, Pipeline
 from retain.registry import EffectResult
 from retain.store.rows import Batch, SuppressionRow
@@ -187,3 +190,22 @@ def test_b36_inputs_are_those_of_the_decision_and_the_address_that_of_the_releas
     (request,) = live.pipeline.release(NOON, {}, 1)
     assert request.inputs["subject"] == "Dear Ada"
     assert request.customer["email"] == "new@example.test"
+
+
+def test_what_is_claimed_goes_out_though_the_store_fails_at_the_next_effect() -> None:
+    live = Live(POST.replace("then:", "runs: {mode: parallel}, then:"))
+    for _ in range(3):
+        live.happen("a")
+    asked: list[str] = []
+
+    def fail_later(effect: Effect, _fields: Json, _at: Instant) -> None:
+        asked.append(effect.id)
+        if len(asked) == 1:
+            raise RuntimeError("so that one by one is claimed")
+        if len(asked) == 3:
+            raise StoreFullError("the disk is full")
+
+    live.pipeline.options = replace(live.pipeline.options, before_effect=fail_later)
+    claimed = [len(live.pipeline.release(NOON, {"post.it": 9}, 100)) for _ in range(2)]
+    assert claimed == [1, 2]
+    assert live.states() == ["sending"] * 3

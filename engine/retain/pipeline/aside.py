@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.timers import decide_one_look, next_look
 from retain.decide.watches import RETRY_FIRST, postpone, reschedule
 from retain.language.plan import Planned, Watch
-from retain.model import DecisionRow, EffectState, Instant, RunState
+from retain.model import DecisionRow, EffectState, Event, Instant, RunState
 from retain.pipeline import outbox
 from retain.pipeline.agenda import EFFECT, EVENT, RUN, Key
 from retain.pipeline.attempt import Failed, attempt
@@ -17,16 +18,18 @@ from retain.pipeline.outbox import Decides
 from retain.store.rows import Batch
 
 
-def put_aside(pipeline: Decides, key: Key, failed: Failed, at: Instant) -> None:
+def put_aside(pipeline: Decides, key: Key, failed: Failed, at: Instant, events: Mapping[int, Event]) -> None:
     """Put aside the one item of an agenda that raises: an event waits to be retried, a run or an effect for a person.
 
     Of a customer's looks only those that raise are put aside, and each is tried again later.
 
     Args:
         at: when it was to be decided.
+        events: of the agenda, by their places in the order.
     """
     if key[1] == EVENT:
-        pipeline.store.commit(Batch(watermark=key[2], quarantined=[(key[2], failed.reason)]))
+        about = {events[key[2]].customer}  # by now another worker's, perhaps, who has decided it
+        pipeline.store.commit(Batch(watermark=key[2], quarantined=[(key[2], failed.reason)], about=about))
     elif key[1] == RUN:
         run = pipeline.store.runs_by_id([key[3]])[key[3]]
         run.state, run.wake_at = RunState.HELD, None

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from retain.decide.facts import Facts, Moment
 from retain.decide.results import release_effect, take_result
-from retain.errors import RepeatedStartError, StoreConflictError
+from retain.errors import StoreConflictError, StoreError
 from retain.language.plan import Plan
 from retain.model import DecisionRow, Effect, EffectState, Instant, RunState
 from retain.pipeline.attempt import Failed, attempt
@@ -44,8 +44,13 @@ def release(pipeline: Decides, now: Instant, slots: Mapping[str, int], total: in
     due = pipeline.store.due_effects(now, total, exclude=full) if total > 0 else []
     effects = _claimable(pipeline.store, due, slots)
     released: list[ActionRequest] = []
-    for part, failed in _guarded(pipeline, effects, lambda part: released.extend(_release(pipeline, part, now))):
-        put_aside(pipeline, part, failed, now, EffectState.PENDING)
+    try:
+        for part, failed in _guarded(pipeline, effects, lambda part: released.extend(_release(pipeline, part, now))):
+            put_aside(pipeline, part, failed, now, EffectState.PENDING)
+    except StoreError:
+        if not released:
+            raise
+        # What is claimed goes out, because nobody would claim it again; the others are asked for the next time.
     return released
 
 
@@ -133,9 +138,14 @@ def insisting(pipeline: Decides, do: Callable[[], T]) -> T:
     """Do what must not be lost, again where another worker was faster or a start turned out to be a repetition."""
     for _ in range(_ATTEMPTS):
         try:
-            return do()
-        except (StoreConflictError, RepeatedStartError):
+            outcome = attempt(pipeline, do)
+        except StoreConflictError:
             pipeline.give_way()
+            continue
+        if not isinstance(outcome, Failed):
+            return outcome
+        if not outcome.is_repeated:
+            raise outcome.error
     return do()
 
 
@@ -202,8 +212,17 @@ def _claimable(store: Store, effects: Sequence[Effect], slots: Mapping[str, int]
 
 def put_aside(pipeline: Decides, effect: Effect, failed: Failed, now: Instant, state: EffectState) -> None:
     """Keep what is known of an effect whose decision raises; its run is held, everything else goes on."""
-    reason = failed.reason
-    stored = pipeline.store.effects_by_id([effect.id])[0]
+
+    def keep() -> None:
+        (known,) = pipeline.store.effects_by_id([effect.id])
+        with pipeline.deciding({known.customer}):  # who may be another worker's since a merge
+            _keep_aside(pipeline, effect, failed.reason, now, state)
+
+    insisting(pipeline, keep)
+
+
+def _keep_aside(pipeline: Decides, effect: Effect, reason: str, now: Instant, state: EffectState) -> None:
+    (stored,) = pipeline.store.effects_by_id([effect.id])
     stored.state, stored.reason = state, reason
     if state is EffectState.PENDING:
         stored.state = EffectState.DEAD

@@ -62,17 +62,19 @@ class Pipeline(SharedMethods):
         self.refresh()
 
     def refresh(self) -> None:
-        """Forget what is kept in memory between batches; it is read anew."""
+        """Forget what is kept in memory between batches; it is read anew, later where the store does not answer."""
+        self._is_stale = True
         if self.options.guard is not None:
             self.options.guard.end()
         self._untold.clear()
-        self.store.resync()
-        self.sweeps.resync()
         self._records: RecordBook | None = None
         self._breakers: dict[str, deque[Instant]] | None = None
+        self.store.resync()
+        self.sweeps.resync()
         self._paused: dict[tuple[str, str], str] = {
             (row.scope, row.name): row.reason or "paused" for row in self.store.pauses() if row.paused
         }
+        self._is_stale = False
 
     def reset_breakers(self, rules: Collection[str], now: Instant) -> None:
         """Let the breakers of these rules count anew, because a person has resumed them."""
@@ -89,6 +91,7 @@ class Pipeline(SharedMethods):
 
     def _step(self, until: Instant) -> StepReport:
         self._now = max(self._now, until)
+        self._catch_up()
         swept = self.sweeps.step(until, self)
         if swept and self.options.virtual:
             return StepReport(timers=swept, more=True)
@@ -144,7 +147,7 @@ class Pipeline(SharedMethods):
         if not alone:  # even one item can have woken others, so it is decided again with nothing after it
             self._one_by_one = items
             return StepReport(more=True)
-        put_aside(self, agenda.cut, outcome, self._instant_of(agenda.cut, until))
+        put_aside(self, agenda.cut, outcome, self._instant_of(agenda.cut, until), agenda.events)
         return StepReport(quarantined=1, more=True)
 
     def _instant_of(self, key: Key, until: Instant) -> Instant:

@@ -27,6 +27,7 @@ class SharedMethods(outbox.Decides):
     options: Options
     sweeps: Sweeps
     _careful: int
+    _is_stale: bool  # what is in memory could not be read anew when it had to be
     _untold: list[Changes]
     _records: RecordBook | None
 
@@ -41,6 +42,7 @@ class SharedMethods(outbox.Decides):
         On a store of several workers all of it is one transaction that keeps the others out, where one of the customers
         is theirs, or where a decision was in vain before.
         """
+        self._catch_up()
         if not self.store.is_shared:
             yield
             return
@@ -57,6 +59,10 @@ class SharedMethods(outbox.Decides):
         for changes in told:
             self._tell(changes)
 
+    def _catch_up(self) -> None:
+        if self._is_stale:
+            self.refresh()
+
     def _look_at_others(self) -> None:
         if self.store.records_changed():
             self._records = None
@@ -68,15 +74,18 @@ class SharedMethods(outbox.Decides):
         self._careful = _CAREFUL
         self.refresh()
 
-    def balance(self, now: Instant) -> bool:
+    def balance(self, now: Instant, *, besides: Collection[str] = ()) -> bool:
         """Take customers over from workers that are gone, or leave some to new ones; whether any were gained.
 
         What the worker before was sending is in doubt, as after a start.
+
+        Args:
+            besides: effects that are under way here.
         """
         gained = self.store.balance()
         self.use(self.plan, now)
         if gained:
-            outbox.recover(self, now, gained)
+            outbox.recover(self, now, gained, besides=besides)
         return bool(gained)
 
     def _tell(self, changes: Changes) -> None:

@@ -33,7 +33,10 @@ class Sources:
             with self._db.write() as session:
                 session.change_many("INSERT INTO sources (name) VALUES (?) ON CONFLICT (name) DO NOTHING", missing)
             self._load()
-        return self._number
+        number = self._number
+        if missing and self._db.in_transaction:
+            self._number = {}  # the transaction may be undone, and the new ones with it
+        return number
 
     def names(self, session: Session, numbers: Iterable[int]) -> Mapping[int, str]:
         """Names for all the numbers."""

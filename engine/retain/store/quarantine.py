@@ -12,12 +12,13 @@ from retain.store.database import Database, Session
 from retain.store.facts import UPDATED
 from retain.store.fresh import FreshEvents
 from retain.store.rows import AuditRow, FailedEvent, RejectRow
+from retain.store.sharing import SharingMethods
 
 _FAILED = f"SELECT {EVENT_COLUMNS}, reason FROM events JOIN failed_events ON event_seq = seq ORDER BY seq LIMIT ?"
 _EMPTY = "UPDATE events SET kind = ?, name = ?, body = ? WHERE seq = ?"
 
 
-class QuarantineMethods:
+class QuarantineMethods(SharingMethods):
     """The part of the store that keeps what was refused, what failed, and the audit trail."""
 
     _db: Database
@@ -73,6 +74,7 @@ class QuarantineMethods:
     def _move_to_end(self, seqs: Sequence[int], now: Instant, *, empty: bool) -> dict[int, int]:
         places = {}
         with self._db.write() as session:
+            self._take_turn(session)
             last = counter(session, "last_seq")
             for seq in sorted(seqs):
                 last += 1

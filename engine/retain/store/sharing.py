@@ -153,14 +153,17 @@ class SharingMethods:
                 leases.give_up(session, sorted(free))
                 share.leaving -= free
             self._read_owned(session)
+            share.group = frozenset(share.tokens)
         leases.balanced(set(share.tokens), waits=bool(share.leaving))
         return set(share.tokens) - before
 
     def resync(self) -> None:
         """Read anew what this worker owns: after a commit that failed, or whose outcome is not known."""
-        if self._share is not None:
+        share = self._share
+        if share is not None:
             with self._db.read() as session:
                 self._read_owned(session)
+            share.group = share.group.intersection(share.tokens)
             self._identities.clear()
 
     def records_changed(self) -> bool:
@@ -216,8 +219,8 @@ class SharingMethods:
             decided = [number for number in numbers if number in share.group]
             session.change(_RAISE, (batch.watermark, decided, batch.watermark))
         if batch.records:
-            sql = "UPDATE counters SET value = value + 1 WHERE name = 'records' AND value = ?"
-            if share.records >= 0 and not session.change(sql, (share.records,)):
+            sql = "UPDATE counters SET value = value + 1 WHERE name = 'records' AND (value = ? OR ? < 0)"
+            if not session.change(sql, (share.records, share.records)):
                 raise StoreConflictError("a record was changed by another worker", cure="decide again from fresh facts")
             share.records += share.records >= 0
 
@@ -268,7 +271,6 @@ class SharingMethods:
             rows = session.rows(_OWNED, (leases.worker,))
             share.tokens = {number: token for number, token, _ in rows}
             share.marks = {number: mark for number, _, mark in rows}
-            share.group = frozenset(share.tokens)
             share.stalled = {number: until for number, until in share.stalled.items() if number in share.tokens}
 
 

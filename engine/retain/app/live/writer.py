@@ -219,7 +219,8 @@ class Writer:
                 self._pipeline.store.probe()
                 self._note_success("ingest")
             if self._pipeline.store.needs_balance():
-                self._pipeline.balance(now)
+                self._is_unsure = True  # until it is known what was being sent by those whose customers are gained
+                self._pipeline.balance(now, besides=self._outside.under_way())
             if self._is_unsure:
                 self._pipeline.recover(now, besides=self._outside.under_way())
                 self._is_unsure = False
