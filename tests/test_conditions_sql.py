@@ -295,6 +295,7 @@ def trial() -> Iterator[tuple[World, Connection, list[tuple[Node, set[int]]]]]:
         yield world, connection, [(node, world.whom(node, True)) for node in conditions(11, 200)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
 def test_a_planted_mistake_is_caught(
     mistake: Callable[[Patch], None],

@@ -68,6 +68,7 @@ def test_a_daemon_decides_on_postgresql_and_leaves_in_order(tmp_path: Path) -> N
             assert store.workers() == []
 
 
+@pytest.mark.long
 def test_while_the_server_is_down_senders_are_told_and_afterwards_all_goes_on(tmp_path: Path, server: Server) -> None:
     with running(shop_on(server.url(), tmp_path / "shop")) as daemon:
         assert send(daemon, "before")[0] == 200
@@ -84,6 +85,7 @@ def test_while_the_server_is_down_senders_are_told_and_afterwards_all_goes_on(tm
         assert daemon.stop() == 0
 
 
+@pytest.mark.long
 def test_without_a_free_connection_senders_are_told_and_afterwards_all_goes_on(tmp_path: Path, server: Server) -> None:
     with psycopg.connect(server.url(), autocommit=True) as admin:
         admin.execute("CREATE DATABASE crowded")

@@ -10,6 +10,7 @@ import pytest
 from docs_console import Reader
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("git") is None, reason="the page keeps the rules in git")
 def test_a_rule_can_be_changed_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for role in ("AUTHOR", "COMMITTER"):

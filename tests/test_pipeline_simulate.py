@@ -76,6 +76,7 @@ def told(batch: int, past: Iterable[Message] | None = None) -> str:
     return json.dumps([told, list(csv_rows(result)), page, actions])
 
 
+@pytest.mark.long
 def test_the_size_of_a_batch_changes_nothing() -> None:
     whole = told(500)
     assert json.loads(whole)[0]["rules"]["cart"]["effects"]["email.send"] > 20
@@ -100,6 +101,7 @@ def test_a_past_that_is_stored_in_either_database_gives_the_same_bytes(tmp_path:
                 assert told(500, stored) == whole
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", ["0", "1", "4711"])
 def test_the_seed_of_pythons_hashes_and_the_machines_zone_change_nothing(seed: str) -> None:
     zone = {"0": "UTC", "1": "Asia/Kolkata", "4711": "America/New_York"}[seed]

@@ -22,7 +22,10 @@ from store_help import T0, message
 RULES = """
 policies: {email: {unknown: allow}}
 rules:
-  r: {when: {event: a}, runs: {mode: parallel}, then: [{set: {score: 3}}, {wait: 1h}, {post.it: {text: "ä€"}}, {emit: x}]}
+  r:
+    when: {event: a}
+    runs: {mode: parallel}
+    then: [{set: {score: 3}}, {wait: 1h}, {post.it: {text: "ä€"}}, {emit: x}]
   s: {when: {becomes: ["count(a in last 7d) >= 2"]}, then: [{email.send: {template: t}}]}
   t: {when: {event: x}, if: ["customer.score > 1"], then: [{turn.take: {}}, {wait: 2d}, {note.write: {text: late}}]}
 """

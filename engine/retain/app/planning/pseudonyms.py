@@ -117,7 +117,8 @@ class Pseudonyms:
             day = date.fromisoformat(str(value)[:10])
         except ValueError:
             return None
-        return (day + timedelta(days=int(self._digest(str(value)), 16) % (2 * _SHIFT + 1) - _SHIFT)).isoformat()
+        shift = int(self._digest(str(value)), 16) % (2 * _SHIFT) - _SHIFT
+        return (day + timedelta(days=shift if shift < 0 else shift + 1)).isoformat()  # never the day itself
 
     def _digest(self, value: str) -> str:
         return hmac.new(self.key, value.encode(), hashlib.sha256).hexdigest()
