@@ -30,8 +30,12 @@ def plan_customer(facts: Facts, customer: CustomerFacts, changed: frozenset[str]
     for planned in facts.plan.personal_schedules:
         if changed is not None and not (changed & _fields_of(planned.trigger)):
             continue
-        state = customer.watches.get(planned.id) or {}
-        _plan_next(facts, customer, planned, state, moment.at)
+        plan_one(facts, customer, planned, moment)
+
+
+def plan_one(facts: Facts, customer: CustomerFacts, planned: Planned, moment: Moment) -> None:
+    """Plan the next instant of one personal schedule for a customer; what is used up stays so."""
+    _plan_next(facts, customer, planned, customer.watches.get(planned.id) or {}, moment.at)
 
 
 def due_plans(facts: Facts, customer: CustomerFacts, at: Instant) -> list[tuple[Instant, Planned]]:

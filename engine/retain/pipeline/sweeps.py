@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Protocol
 
 from retain.decide.facts import CustomerFacts, Facts, Moment
-from retain.decide.planned import cron_instants, plan_customer, zone_of_trigger
+from retain.decide.planned import cron_instants, plan_one, zone_of_trigger
 from retain.decide.timers import decide_backfill, decide_planned
 from retain.language.condition import needs_of
 from retain.language.plan import Plan, Planned, Watch
@@ -118,7 +118,7 @@ class Sweeps:
         if watch is not None:
             customer = self._pages_of(self._at).first(watch.position, now)
             watch = replace(watch, position=customer)
-            failure = failed_look(now, watch.rule, customer, failed)
+            failure = failed_look(now, self._rule_of(self._at), customer, failed)
             self._store.commit(Batch(watch_progress=[watch], decisions=[failure]))
             self._rows[self._at] = watch
         elif schedule is not None:
@@ -205,10 +205,13 @@ class Sweeps:
                         paced = True
                         break
                     decide_backfill(facts, customer, watch, moment)
-                elif planned is not None and row.watch not in customer.watches:
-                    plan_customer(facts, customer, None, moment)
+                elif planned is not None and (row.watch not in customer.watches or not row.rule):
+                    plan_one(facts, customer, planned, moment)
                 reached = customer.id
-            following = replace(row, position=reached if paced else page.reached, done=page.is_last and not paced)
+            done = page.is_last and not paced
+            following = replace(row, position=reached if paced else page.reached, done=done)
+            if done:
+                following = replace(following, rule=self._rule_of(row.watch))
             pipeline.commit(facts, batch=Batch(watch_progress=[following]))
             self._rows[row.watch] = following
         return 0 if paced else len(customers) or 1
@@ -232,6 +235,8 @@ class Sweeps:
 
     def _clauses_of(self, name: str) -> list[Node]:
         """What must be true of a customer for whom there is anything to do."""
+        if name in self._rows and not self._rows[name].rule:
+            return []  # what was true of a customer before the edit may not be true any more
         if name in self._watches:
             # Where a clause that time cannot change is not true, the whole neither is nor will be by time alone.
             nodes = self._watches[name].trigger.condition.nodes
@@ -240,6 +245,9 @@ class Sweeps:
         if trigger.field_schedule is not None:
             return [_is_present(trigger.field_schedule.field)]
         return list(trigger.each.nodes) if trigger.each is not None and name in self._crons else []
+
+    def _rule_of(self, watch: str) -> str:
+        return (self._watches.get(watch) or self._personal[watch]).rule.id
 
     def _save(self, facts: Facts, pipeline: Commits, row: ScheduleRow) -> None:
         pipeline.commit(facts, batch=Batch(schedules=[row]))
@@ -255,9 +263,9 @@ class Sweeps:
         named = {watch_id for watch_id, _ in wanted}
         # What no rule watches is not kept up to date: should an edit be taken back, it is looked at anew.
         idle = [
-            replace(row, position=0, done=False)
+            replace(row, rule="", position=0, done=False)
             for row in known.values()
-            if row.watch not in named and (row.done or row.position)
+            if row.watch not in named and row.rule
         ]
         if (fresh or idle) and self._store.leads:
             self._store.commit(Batch(watch_progress=[*fresh, *idle]))

@@ -123,7 +123,7 @@ class WatchRow:
     """A watch and how far its backfill has gone."""
 
     watch: str
-    rule: str
+    rule: str  # "" where no rule has it any more, and until everybody is looked at anew
     since: Instant
     position: int  # customers up to this id are looked at
     done: bool
