@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -16,11 +17,12 @@ from retain.pipeline import Options, Pipeline
 from retain.pipeline.agenda import EVENT
 from retain.pipeline.aside import put_aside
 from retain.pipeline.attempt import Failed
-from retain.store.rows import Batch
+from retain.pipeline.operating import wake_held
+from retain.store.rows import Batch, PauseRow
 from retain.store.sharing import PARTITIONS
 from retain.store.store import Store
 from store_help import identify, message
-from test_workers import CHAIN, Worker, tick, wait, workers
+from test_workers import CHAIN, POST, Worker, tick, wait, workers
 
 POISON = CHAIN + "  crash: {when: {event: c}, runs: {mode: parallel}, then: [{crash.always: {}}]}\n"
 HALF = PARTITIONS // 2
@@ -107,6 +109,29 @@ def test_a_worker_that_has_not_looked_at_records_yet_tells_the_others_of_its_own
             )
         )
         assert second.store.records_changed()
+
+
+def test_a_pause_and_its_end_are_every_workers_at_once() -> None:
+    with workers(2, POST) as made:
+        store = made[0].store
+        wait(lambda: all(worker.store.others for worker in made))
+        store.accept([tick(user, 1) for user in range(20)], NOON)
+        decide_all(made)
+        store.commit(Batch(pauses=[PauseRow("rule", "r", True, "", "ada", NOON)]))
+        store.accept([tick(user, 2) for user in range(20, 40)], NOON)
+        decide_all(made)
+        assert [len(worker.pipeline.release(NOON, {"post.it": 99}, 99)) for worker in made] == [0, 0]
+        assert Counter(run.state.value for run in store.list_runs(limit=99)) == {"acting": 20, "parked": 20}
+        store.commit(Batch(pauses=[PauseRow("rule", "r", False, "", "ada", NOON)]))
+        wake_held(made[0].pipeline, NOON)
+        decide_all(made)
+        assert sum(len(worker.pipeline.release(NOON, {"post.it": 99}, 99)) for worker in made) == 20
+
+
+def decide_all(made: list[Worker]) -> None:
+    """Let each decide what is its own."""
+    for worker in made:
+        worker.decide()
 
 
 SAY = "rules: {r: {when: {event: a}, runs: {mode: parallel}, then: [{note.write: {text: one}}, {emit: {event: b}}]}}"

@@ -71,9 +71,7 @@ class Pipeline(SharedMethods):
         self._breakers: dict[str, deque[Instant]] | None = None
         self.store.resync()
         self.sweeps.resync()
-        self._paused: dict[tuple[str, str], str] = {
-            (row.scope, row.name): row.reason or "paused" for row in self.store.pauses() if row.paused
-        }
+        self._read_pauses()
         self._is_stale = False
 
     def reset_breakers(self, rules: Collection[str], now: Instant) -> None:

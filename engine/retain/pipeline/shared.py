@@ -27,6 +27,7 @@ class SharedMethods(outbox.Decides):
     options: Options
     sweeps: Sweeps
     _careful: int
+    _paused: dict[tuple[str, str], str]  # (scope, name) -> reason
     _is_stale: bool  # what is in memory could not be read anew when it had to be
     _untold: list[Changes]
     _records: RecordBook | None
@@ -62,6 +63,12 @@ class SharedMethods(outbox.Decides):
     def _catch_up(self) -> None:
         if self._is_stale:
             self.refresh()
+        elif self.store.others:
+            self._read_pauses()
+
+    def _read_pauses(self) -> None:
+        paused = [row for row in self.store.pauses() if row.paused]
+        self._paused = {(row.scope, row.name): row.reason or "paused" for row in paused}
 
     def _look_at_others(self) -> None:
         if self.store.records_changed():

@@ -14,7 +14,7 @@ CUSTOMERS = "SELECT recheck_at, id FROM customers WHERE recheck_at <= ?{mine} OR
 _DUE_EFFECTS = f"SELECT {EFFECT_COLUMNS} FROM effects WHERE state = 'pending' AND due_at <= ?"
 EFFECTS = _DUE_EFFECTS + "{but}{mine} ORDER BY due_at, id LIMIT ?"
 OTHER_TEXT = "SELECT id FROM runs WHERE rule = ? AND revision != ? AND state != 'ended'{mine} ORDER BY id"
-WAKE_HELD = "UPDATE effects SET due_at = ? WHERE state = 'pending' AND due_at >= ?{mine}"
+WAKE_HELD = "UPDATE effects SET due_at = ? WHERE state = 'pending' AND due_at >= ?"
 NEXT_RUN = "SELECT min(wake_at) FROM runs WHERE wake_at IS NOT NULL{but}{mine}"
 NEXT_CUSTOMER = "SELECT min(recheck_at) FROM customers WHERE recheck_at IS NOT NULL{mine}"
 NEXT_EFFECT = "SELECT min(due_at) FROM effects WHERE state = 'pending'{mine}"
@@ -61,10 +61,9 @@ class DueMethods(SharingMethods):
             return [row[0] for row in session.rows(OTHER_TEXT.format(mine=mine), (rule, revision, *own))]
 
     def wake_held_effects(self, held_until: Instant, now: Instant) -> int:
-        """Make effects that wait for a person due again; how many they were."""
+        """Make effects that wait for a person due again, other workers' too; how many they were."""
         with self._db.write() as session:
-            mine, own = self._mine()
-            return session.change(WAKE_HELD.format(mine=mine), (now, held_until, *own))
+            return session.change(WAKE_HELD, (now, held_until))
 
     def next_due(self, held: Collection[str] | None = ()) -> Instant | None:
         """The earliest instant at which a run, a customer or an effect is due.
