@@ -30,6 +30,7 @@ NAMES = (
     "simulate",
     "rules_many",
     "segment",
+    "peers",
     "http_ingest",
     "latency",
     "decide_sqlite",

@@ -142,7 +142,7 @@ def on_files(folder: Path, project: Path, plan: Plan, waiting: int, rounds: int)
         yield compare(*pair, rounds, "SQLite")
     bare = make_project(folder / "empty", RULES)
     starts, empty = [], []
-    for _ in range(3):
+    for _ in range(2 if rounds < 10 else 5):
         with daemon(bare) as running:
             empty.append(running.ready_s)
         with daemon(project) as running:
@@ -173,7 +173,7 @@ def on_postgres(plan: Plan, waiting: int, rounds: int) -> Iterator[Figure]:
 def main() -> int:
     """Fill the stores and measure."""
     args = arguments(__doc__)
-    waiting, rounds = (50_000, 6) if args.quick else (1_000_000, 25)
+    waiting, rounds = (20_000, 6) if args.quick else (1_000_000, 25)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="retain-bench-")))
         project = make_project(folder / "shop", RULES)
