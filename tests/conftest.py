@@ -29,7 +29,7 @@ _ON_BOTH = {
     "test_decide_runs": True,
     "test_decide_starts": True,
     "test_decide_time": True,
-    "test_pipeline_batches": False,
+    "test_pipeline_batches": True,
     "test_pipeline_leads": False,
     "test_pipeline_outbox": False,
     "test_pipeline_quarantine": False,

@@ -32,7 +32,7 @@ GENERATED = frozenset(  # scripts/generate writes them, and its own test compare
     for name in ("actions", "codes", "commands", "configuration", "events", "hooks", "outcomes")
 )
 _FENCE = re.compile(
-    r"^(?:<!-- *(?P<note>[^\n]*?) *-->\n)?(?P<indent> *)```(?P<lang>\w*)\n(?P<text>.*?)^(?P=indent)```$",
+    r"^(?: *<!-- *(?P<note>[^\n]*?) *-->\n)?(?P<indent> *)```(?P<lang>\w*)\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
 _TABLE = re.compile(r"^<!-- *check: *(?P<note>[^\n]*?) *-->\n(?P<rows>(?:^\|.*\n?)+)", re.MULTILINE)

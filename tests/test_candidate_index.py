@@ -92,7 +92,7 @@ def test_a_value_that_is_not_the_text_finds_nothing_and_harms_nothing(value: obj
 
 
 @given(rule_texts(), streams())
-@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
 def test_decisions_are_the_same_as_if_every_rule_were_looked_at(text: str, messages: list[Message]) -> None:
     rules = plan(text)
     found, every = decided(rules, messages, 7), decided(rules, messages, 7, every=True)
@@ -117,7 +117,7 @@ def test_a_rule_that_an_earlier_one_makes_true_is_found_behind_it() -> None:
 
 
 @given(rule_texts(), streams())
-@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
 def test_edges_are_the_same_as_of_a_condition_that_no_index_can_find(text: str, messages: list[Message]) -> None:
     hidden = text.replace("customer.activated", "default(customer.activated, false)")
     hidden = hidden.replace("customer.stage == 2", "default(customer.stage, 0) == 2")

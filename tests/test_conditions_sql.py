@@ -67,9 +67,9 @@ def opened(stack: ExitStack, name: str, world: World) -> Connection:
 
 @pytest.mark.parametrize("name", DATABASES)
 def test_a_database_finds_whom_the_interpreter_finds(name: str) -> None:
-    nodes = conditions(2026, 80)
+    nodes = conditions(2026, 50)
     with ExitStack() as stack:
-        world = people_at_one_instant(1, 60)
+        world = people_at_one_instant(1, 40)
         connection = opened(stack, name, world)
         wrong = [node for node in nodes if not ask(connection, world, node).agrees(world.whom(node, True))]
     assert wrong == []

@@ -44,7 +44,8 @@ def sending(client: Client) -> Iterator[list[int]]:
         producer.join()
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("kills", [20])
 def test_nothing_acknowledged_is_lost_and_no_letter_goes_out_twice(tmp_path: Path, kills: int) -> None:
     chance = random.Random(kills)
     failures: list[object] = []
