@@ -25,7 +25,7 @@ async def main(url: str, seconds: float, setting: str) -> None:
     """Make everything, run for a time, let what is under way end, and print what was done."""
     system = url.replace("postgresql://", "postgresql+psycopg://")
     DBOS(config={"name": "bench", "system_database_url": system, "run_admin_server": False, "log_level": "ERROR"})
-    engine = sa.create_engine(system)
+    engine = sa.create_engine(system.replace("peer.db", "shop.db"))  # a file has one writer: each gets its own
     if engine.dialect.name == "sqlite":
 
         @sa.event.listens_for(engine, "connect")
