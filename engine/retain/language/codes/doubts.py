@@ -86,8 +86,8 @@ DOUBT_CODES: Mapping[str, Code] = table(
     Code(
         "W222",
         "plan that asks every customer",
-        "No database can answer for changes of fields, for an age from an instant or for the different values in nested "
-        "arrays, so that every customer is loaded each time that the plan comes.",
+        "No database can answer for changes of fields, for an age from an instant or for the different values in "
+        "nested arrays, so that every customer is loaded each time that the plan comes.",
         "schedule: {cron: 0 9 * * *, each: [exists(customer_updated in last 1d)]}",
         "schedule: {cron: 0 9 * * *, each: [customer.country == 'DE', exists(customer_updated in last 1d)]}",
     ),
