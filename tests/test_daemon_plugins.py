@@ -141,6 +141,7 @@ def test_a_plugin_that_hangs_in_an_action_and_at_the_end_delays_nobody_else(tmp_
             assert time.monotonic() - began < 25
 
 
+@pytest.mark.long
 def test_a_plugin_that_hangs_at_import_is_left_out(tmp_path: Path, normal: float) -> None:
     with mail_box(tmp_path) as box:
         shop = Shop(tmp_path / "shop", box.port)

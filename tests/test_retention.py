@@ -82,6 +82,7 @@ async def test_what_retention_does_not_name_is_kept_for_ever(store: Store) -> No
     assert kept(store) == ([T0], [])
 
 
+@pytest.mark.long
 def test_the_daemon_forgets_what_is_too_old_and_its_log_says_how_much(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop")
     shop.write(more="retention: {decisions: 90d}\n")
