@@ -39,4 +39,7 @@ def no_collection() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            if gc.get_freeze_count() == 0:  # what somebody froze stays frozen
+                gc.freeze()
+                gc.unfreeze()  # old at once: or the next look would walk through all that was loaded
             gc.enable()
