@@ -33,7 +33,7 @@ def test_one_batch_of_n_is_n_batches_of_one(text: str, messages: list[Message]) 
 def test_one_batch_of_n_is_n_batches_of_one_over_many_worlds(part: int) -> None:
     @seed(part)
     @given(rule_texts(), streams())
-    @settings(max_examples=50, deadline=None, database=None, suppress_health_check=SLOW)
+    @settings(max_examples=100, deadline=None, database=None, suppress_health_check=SLOW)
     def same_in_many_worlds(text: str, messages: list[Message]) -> None:
         same_in_every_batch(text, messages)
 

@@ -44,3 +44,19 @@ class Schema:
 
     customer: Mapping[str, Type] = field(default_factory=dict)
     events: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+
+
+# Kinds of types as messages name them.
+KIND_WORDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "number": "a number",
+    "money": "an amount",
+    "text": "a text",
+    "instant": "an instant",
+    "date": "a date",
+    "duration": "a duration",
+    "text_set": "a set of texts",
+    "number_set": "a set of numbers",
+    "opaque": "a value without a simple type",
+}

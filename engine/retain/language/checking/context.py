@@ -9,22 +9,9 @@ from difflib import get_close_matches
 from retain.language.environment import Environment
 from retain.language.syntax.ast import History, Node
 from retain.language.syntax.source import Source
-from retain.language.types import Type
+from retain.language.types import KIND_WORDS, Type
 from retain.model import Problem
 
-_WORDS = {
-    "bool": "true or false",
-    "int": "a whole number",
-    "number": "a number",
-    "money": "an amount",
-    "text": "a text",
-    "instant": "an instant",
-    "date": "a date",
-    "duration": "a duration",
-    "text_set": "a set of texts",
-    "number_set": "a set of numbers",
-    "opaque": "a value without a simple type",
-}
 BOOL = Type("bool")
 INT = Type("int")
 NUMBER = Type("number")
@@ -69,7 +56,7 @@ class Context(ABC):
 
 def describe(type_: Type) -> str:
     """A type in the words of a message."""
-    return _WORDS[type_.kind]
+    return KIND_WORDS[type_.kind]
 
 
 def may_be_missing(*nodes: Node | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retain.language.codegen.body import Body, Operand
-from retain.language.evaluation.scalars import compare
+from retain.language.evaluation.scalars import compare, first_double
 from retain.language.evaluation.values import LIMIT, type_of
 from retain.language.syntax import ast
 from retain.language.types import SETS, Type
@@ -110,7 +110,7 @@ def money_test(body: Body, field: ast.Field | ast.RowField, op: ast.CompareOp, p
     if abs(parts) > LIMIT // 4:
         return None
     limit = LIMIT / scale
-    low, high = _first_double(parts, scale), _first_double(parts + 1, scale)
+    low, high = first_double(parts, scale), first_double(parts + 1, scale)
     verdicts = {"below": compare(op, 0, 1), "at": compare(op, 0, 0), "above": compare(op, 1, 0)}
     spans = {"below": (-limit, low, "<"), "at": (low, high, "<"), "above": (high, limit, "<=")}
     raw = raw_field(body, field)
@@ -122,14 +122,3 @@ def money_test(body: Body, field: ast.Field | ast.RowField, op: ast.CompareOp, p
     inside = " or ".join(f"{start!r} <= {name} {sign} {end!r}" for start, end, sign in merged)
     kind = f"(type({_named(raw.text, name)}) is float or type({name}) is int)"
     return "(" + " and ".join([*raw.guards, kind, inside if len(merged) == 1 else f"({inside})"]) + ")"
-
-
-def _first_double(parts: int, scale: int) -> float:
-    """The smallest double that becomes at least so many parts."""
-    low, high = (parts - 1) / scale, (parts + 1) / scale
-    while (middle := (low + high) / 2) not in (low, high):
-        if round(middle * scale) >= parts:
-            high = middle
-        else:
-            low = middle
-    return high

@@ -99,3 +99,14 @@ def rounded(node: Call, values: Sequence[Json]) -> Json:
         return value
     result = round_half_up(value, places)
     return int(result) if type_.kind == "int" else finite(result)
+
+
+def first_double(parts: int, scale: int) -> float:
+    """The smallest double that becomes at least so many parts."""
+    low, high = (parts - 1) / scale, (parts + 1) / scale
+    while (middle := (low + high) / 2) not in (low, high):
+        if round(middle * scale) >= parts:
+            high = middle
+        else:
+            low = middle
+    return high

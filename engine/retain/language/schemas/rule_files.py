@@ -28,23 +28,11 @@ from retain.language.schemas.rule_file_parts import (
     text,
     words,
 )
-from retain.language.types import Schema, Type
+from retain.language.types import KIND_WORDS, Schema, Type
 from retain.model import Json
 from retain.registry import Action, JsonSchema, Registry
 
-_KINDS = {
-    "bool": "true or false",
-    "int": "a whole number",
-    "number": "a number",
-    "money": "an amount",
-    "text": "a text",
-    "instant": "an instant",
-    "date": "a date",
-    "duration": "a duration",
-    "text_set": "a set of texts",
-    "number_set": "a set of numbers",
-    "opaque": "anything",
-}
+_KINDS = KIND_WORDS | {"opaque": "anything"}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 

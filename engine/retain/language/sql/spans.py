@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf, nextafter
 
+from retain.language.evaluation.scalars import first_double
 from retain.language.evaluation.values import LIMIT
 from retain.language.syntax.ast import CompareOp
 
@@ -22,8 +23,8 @@ def money_spans(op: CompareOp, parts: int, scale: int) -> list[Span] | None:
     """The decimal numbers whose whole parts compare so; found once, because rounding is monotone."""
     if abs(parts) > LIMIT // 4:
         return None
-    last = nextafter(_first_double(parts + 1, scale), -inf)
-    return _spans(op, _first_double(parts, scale), last, LIMIT / scale)
+    last = nextafter(first_double(parts + 1, scale), -inf)
+    return _spans(op, first_double(parts, scale), last, LIMIT / scale)
 
 
 def _spans(op: CompareOp, first: float, last: float, most: float) -> list[Span]:
@@ -37,14 +38,3 @@ def _spans(op: CompareOp, first: float, last: float, most: float) -> list[Span]:
         ">": [over],
         ">=": [(first, most)],
     }[op]
-
-
-def _first_double(parts: int, scale: int) -> float:
-    """The smallest double that becomes at least so many parts."""
-    low, high = (parts - 1) / scale, (parts + 1) / scale
-    while (middle := (low + high) / 2) not in (low, high):
-        if round(middle * scale) >= parts:
-            high = middle
-        else:
-            low = middle
-    return high
