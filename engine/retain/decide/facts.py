@@ -249,7 +249,9 @@ class Facts:
         """Whether one more live start would be above the breaker."""
         count, per = self.breaker_of(rule)
         starts = self.breakers.get(rule.id)
-        if not count or not starts:
+        if (
+            not count or starts is None or len(starts) < count
+        ):  # a large breaker's starts are not gone through each time
             return False
         return sum(start >= at - per for start in starts) >= count
 
