@@ -114,6 +114,28 @@ def test_a_live_rule_is_compared_with_what_it_really_did(shop: Path, tmp_path: P
     assert "1 started (simulated 1)" in here("-C", shop, "simulate").out
 
 
+CALLING = """\
+version: 1
+rules:
+  call:
+    when: {event: order_completed}
+    then:
+      - if: [event.order_id == 'o1']
+        then:
+          - task.create: {title: "call %s", due_in: 1d}
+"""
+
+
+def test_store_actions_are_compared_with_what_was_really_done_under_an_older_text_too(tmp_path: Path) -> None:
+    shop = bare(tmp_path / "shop", CALLING % "soon")
+    calls = [{key: value for key, value in call.items() if key != "timestamp"} for call in CALLS]
+    here("-C", shop, "import", events_file(tmp_path / "now.jsonl", calls), "--live")
+    (shop / "rules" / "rules.yaml").write_text(CALLING % "late")
+    told = here("-C", shop, "simulate", "--json").json["rules"]["call"]
+    assert (told["effects"], told["really"]) == ({"task.create": 1}, {"started": 2, "task.create": 1})
+    assert "1 task.create (simulated 1)" in here("-C", shop, "simulate").out
+
+
 def test_every_effect_is_a_line_with_the_user_id_that_its_events_came_with(
     shop: Path, events: Path, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ _OF_RULE = {
     "states": "SELECT state, count(*) FROM runs WHERE rule = ? AND state != 'ended' GROUP BY state",
     "ended": "SELECT ended_by, count(*) FROM runs WHERE rule = ? AND ended_by != '' GROUP BY ended_by",
     "sent": (
-        "SELECT action, count(*) FROM effects WHERE rule = ? AND arm = 'live' AND sent_at IS NOT NULL GROUP BY action"
+        "SELECT action, count(*) FROM effects WHERE rule = ? AND arm = 'live' AND state = 'done' GROUP BY action"
     ),
     "refused": "SELECT outcome, count(*) FROM decisions WHERE rule = ? AND kind = 'refusal' GROUP BY outcome",
     "effects": "SELECT state, count(*) FROM effects WHERE rule = ? GROUP BY state",
@@ -22,6 +22,11 @@ _STARTED = "SELECT rule, count(*) FROM runs WHERE arm = 'live' AND started_at >=
 _SENT = (
     "SELECT rule, action, count(*) FROM effects WHERE arm = 'live' AND sent_at >= ? AND sent_at < ?"
     " GROUP BY rule, action ORDER BY rule, action"
+)
+_APPLIED = (
+    "SELECT d.rule, r.revision, d.path, count(*) FROM decisions d JOIN runs r ON r.id = d.run"
+    " WHERE d.kind = 'effect' AND d.outcome = 'applied' AND d.at >= ? AND d.at < ?"
+    " GROUP BY d.rule, r.revision, d.path ORDER BY d.rule, r.revision, d.path"
 )
 
 
@@ -90,6 +95,11 @@ class CountMethods:
             for rule, action, count in session.rows(_SENT, (since, until)):
                 found.setdefault(rule, {})[action] = count
         return found
+
+    def really_applied(self, since: Instant, until: Instant) -> list[tuple[str, str, str, int]]:
+        """Store actions of live runs in a time, as (rule, revision, path of the step, how often)."""
+        with self._db.read() as session:
+            return session.rows(_APPLIED, (since, until))
 
 
 def _count(session: Session, what: str, values: Values = ()) -> int:

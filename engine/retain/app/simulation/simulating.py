@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -17,10 +17,14 @@ from retain.app.reports.reading import reading, short_key
 from retain.app.simulation.feeding import Given
 from retain.app.simulation.simulate import Simulation, simulate
 from retain.decide.facts import Performed
+from retain.decide.steps import step_index
 from retain.errors import NotFoundError, RetainError, RuleError
 from retain.instants import format_instant
+from retain.language.load.files import load_revision
 from retain.language.plan import Plan, make_plan
+from retain.language.rules import ActionStep, Step
 from retain.model import Instant, Message
+from retain.pipeline.load import decode
 from retain.store.store import Store
 
 _OF_SENDING = frozenset({"E132"})  # what only matters once something is sent
@@ -82,11 +86,30 @@ def simulate_project(
 
 def _compare(project: Project, outcome: Simulation) -> None:
     """Beside what live rules would have done, what the store says that they did in the same time."""
+    period = outcome.start, outcome.end + 1
     with reading(project.config) as store:
-        really = store.really_done(outcome.start, outcome.end + 1)
+        really = {name: Counter(counts) for name, counts in store.really_done(*period).items()}
+        plan = plan_of(project, list(outcome.rules))
+        for name, revision, path, count in store.really_applied(*period):
+            step = _step_of(store, plan, name, revision, path)
+            if isinstance(step, ActionStep):
+                really.setdefault(name, Counter())[step.action] += count
     for name, rule in outcome.rules.items():
         if name in really and project.ruleset.rules[name].status == "live":
-            rule.really = Counter(really[name])
+            rule.really = really[name]
+
+
+def _step_of(store: Store, plan: Plan, name: str, revision: str, path: str) -> Step | None:
+    """A step of a rule's text, which may be an older one; None where the text or the step is gone."""
+    rule = plan.revisions.get(revision)
+    if rule is None and name in plan.rules:
+        stored = store.load_revision(revision)
+        if stored is not None:
+            with suppress(RuleError):  # a text that cannot be read any more tells nothing
+                rule = load_revision(decode(stored[1].encode()), plan.schema, plan.registry, plan.ruleset)
+                plan.revisions[revision] = rule
+    stop = None if rule is None else step_index(rule).get(path)
+    return None if stop is None else stop.step
 
 
 def plan_of(project: Project, rules: Sequence[str]) -> Plan:
