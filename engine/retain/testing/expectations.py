@@ -152,7 +152,9 @@ def _ended_by(sight: Sight, wanted: str) -> Difference | None:
     latest = max(runs, key=lambda run: (run.ended_at or 0, run.started_at, run.started_seq), default=None)
     if latest is not None and latest.ended_by == wanted:
         return None
-    return Difference(f"the last run to end was ended by {latest.ended_by if latest else 'nothing'}, not {wanted}")
+    if latest is None:
+        return Difference(f"no run has ended; one was to be ended by {wanted}")
+    return Difference(f"the last run to end was ended by {latest.ended_by}, not {wanted}")
 
 
 def _ended(sight: Sight, wanted: Mapping[str, int]) -> Difference | None:

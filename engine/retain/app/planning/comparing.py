@@ -15,12 +15,13 @@ from retain.app.planning.planning import past_worlds
 from retain.app.planning.revisions import find_revision, revisions_of
 from retain.app.planning.sides import Side, former_side
 from retain.app.planning.worlds import Deed, World
+from retain.app.reports.explaining import Question
 from retain.app.reports.outcomes import outcomes_of
 from retain.app.reports.reading import short_key
 from retain.errors import NotFoundError, RetainError
 from retain.language.load.files import load_revision
 from retain.language.rules import Rule
-from retain.model import Instant, Millis, Run
+from retain.model import Event, Instant, Millis, Run
 from retain.store.store import Store
 
 _ALL = 1 << 31
@@ -233,18 +234,21 @@ def _refusal(world: World, elsewhere: Store, other: Deed, rule_id: str) -> str:
         )
         for twin in twins:
             if (twin.source, twin.message_id) == (source, message):
-                return _told(world, rule, twin.seq)
+                return _told(world, rule, twin)
     return "not true then" if other.cause.startswith("becomes:") else "not asked"
 
 
-def _told(world: World, rule: Rule, seq: int) -> str:
-    summary = world.store.summary_of(seq)
+def _told(world: World, rule: Rule, event: Event) -> str:
+    """The clause that refused, as the summary says; what an index left out is asked anew."""
+    summary = world.store.summary_of(event.seq)
     number = world.store.revision_number(rule.id, rule.revision)
     for known, outcome, clause in outcomes_of(summary) if summary is not None else ():
         if known == number:
             texts = rule.condition.clauses if rule.condition is not None else ()
             return f"if: {texts[clause].text}" if 0 <= clause < len(texts) else outcome.value
-    return "not asked"
+    row = world.store.customers([event.customer])[event.customer]
+    found = Question(world.pipeline.plan, world.store, rule, row, event.received_at).answer(event)
+    return next((f"{line.label.split()[0]}: {line.text}" for line in found.lines if line.mark not in ("ok", "")), "")
 
 
 def words_of(one: Disagreement) -> tuple[str, str]:

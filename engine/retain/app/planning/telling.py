@@ -66,7 +66,8 @@ def plan_text(report: PlanReport, *, people: int = 20, width: int = _WIDTH) -> l
     for edit in report.edits:
         if edit.lines:
             lines += ["", f"{edit.kind} {edit.name}", *(f"  {line}"[:width] for line in edit.lines)]
-    lines += ["", *_waiting_lines(report.waiting), *_segment_lines(report)]
+    found = [*_waiting_lines(report.waiting), *_segment_lines(report)]
+    lines += ["", *found] if found else []
     for title, part in _parts(report):
         lines += ["", title, *(f"  {line}" for line in _totals(part))]
     lines += ["", *_people_lines(report, people)]

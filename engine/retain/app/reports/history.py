@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from json import dumps
 
 from retain.app.reports.asof import place_of
 from retain.app.reports.occasions import decode_changes
@@ -132,4 +133,4 @@ def _of_decision(row: DecisionRow, effects: Mapping[tuple[str, str], Effect]) ->
 
 
 def _shown(value: Json) -> str:
-    return "missing" if value is None else str(value)
+    return "missing" if value is None else value if isinstance(value, str) else dumps(value, ensure_ascii=False)

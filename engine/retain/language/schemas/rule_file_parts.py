@@ -154,7 +154,11 @@ CORE_STEPS: JsonSchema = {
     "wait": {
         "type": ["string", "object", "null"],
         "description": "A duration, or {for: 4h, clock: CALENDAR}, or {until: tomorrow 09:00}.",
-        "properties": {"for": DURATION, "until": text("A local time."), "clock": text("A calendar.")},
+        "properties": {
+            "for": {**DURATION, "description": "A duration."},
+            "until": text("A local time, such as tomorrow 09:00."),
+            "clock": text("The calendar whose business time counts, such as office."),
+        },
         "additionalProperties": False,
     },
     "until": text("For wait: a local time such as tomorrow 09:00, monday 09:00, 2026-12-24 09:00."),

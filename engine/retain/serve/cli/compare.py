@@ -20,7 +20,7 @@ from retain.app.planning.history import history_of
 from retain.app.planning.sides import present_side
 from retain.app.reports.figures import counted
 from retain.app.reports.reading import reading
-from retain.app.reports.times import read_span, show_time
+from retain.app.reports.times import read_span, show_time, zone_name
 from retain.instants import format_instant
 from retain.model import Json
 from retain.serve.cli.context import known_rule, load, now, zone_of
@@ -75,9 +75,8 @@ def command(
         print_json(_json(found))
         return
     zone = zone_of(project.config)
-    title(
-        f"{rule_id}: {found.before} -> {found.after}", f"{show_time(found.start, zone)} to {show_time(found.end, zone)}"
-    )
+    title(f"{rule_id}: {found.before} -> {found.after}")
+    say((f"{show_time(found.start, zone)} to {show_time(found.end, zone)} {zone_name(zone)}", QUIET))
     say(f"{found.started[0]:,} -> {found.started[1]:,} runs; {counted(found.agreed, 'run')} the same")
     _show(found, limit, zone)
 

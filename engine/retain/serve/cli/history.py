@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from rich.padding import Padding
 from rich.text import Text
 
 from retain.app.reports.figures import counted
@@ -54,7 +55,8 @@ def command(
     last = ""
     for entry in shown:
         when = show_time(entry.at, zone)
-        table.add_row(Text(when if when != last else "", style=QUIET), _line(entry))
+        inset = 0 if entry.kind == "event" else 2
+        table.add_row(Text(when if when != last else "", style=QUIET), Padding(_line(entry), (0, 0, 0, inset)))
         last = when
     if shown:
         show(table)
@@ -67,7 +69,6 @@ def command(
 def _line(entry: Entry) -> Text:
     failed = any(word in entry.text for word in (" refused", " dead", " in_doubt", " failed"))
     style = BAD if failed and entry.kind == "effect" else STYLES.get(entry.kind, "")
-    inset = "" if entry.kind == "event" else "  "
     values = ", ".join(f"{name}: {value}" for name, value in entry.values.items())
     told = f"  {{{values if len(values) <= 100 else values[:99] + '…'}}}" if values else ""
-    return Text.assemble((f"{inset}{entry.text}", style), (told, QUIET))
+    return Text.assemble((entry.text, style), (told, QUIET))

@@ -10,7 +10,7 @@ from retain.app.reports.describing import find_rule, pauses_of, rule_json, rule_
 from retain.app.reports.outcomes import RuleStats, rule_stats
 from retain.app.reports.reading import reading
 from retain.app.reports.rows import stats_json
-from retain.model import Json
+from retain.model import EffectState, Json
 from retain.serve.cli.context import known_rule, load
 from retain.serve.cli.output import (
     BAD,
@@ -29,6 +29,8 @@ from retain.serve.cli.output import (
 )
 from retain.serve.cli.rule_pausing import pause, resume
 from retain.serve.cli.rule_texts import diff, revisions, rollback
+
+_NOT_SENT = (EffectState.DEAD, EffectState.IN_DOUBT, EffectState.DROPPED)
 
 
 @click.group("rules")
@@ -134,6 +136,7 @@ def _show_stats(rule_id: str, stats_: RuleStats) -> None:
     _group(rows, "started", stats_.started)
     _group(rows, "still live", stats_.states)
     _group(rows, "sent", stats_.sent)
+    _group(rows, "not sent", {state: count for state, count in stats_.effects.items() if state in _NOT_SENT})
     _group(rows, "start refused", stats_.refused)
     _group(rows, "effect refused", stats_.refused_effects)
     _group(rows, "ended by", stats_.ended)
