@@ -10,9 +10,7 @@ _OF_RULE = {
     "started": "SELECT arm, count(*) FROM runs WHERE rule = ? GROUP BY arm",
     "states": "SELECT state, count(*) FROM runs WHERE rule = ? AND state != 'ended' GROUP BY state",
     "ended": "SELECT ended_by, count(*) FROM runs WHERE rule = ? AND ended_by != '' GROUP BY ended_by",
-    "sent": (
-        "SELECT action, count(*) FROM effects WHERE rule = ? AND arm = 'live' AND state = 'done' GROUP BY action"
-    ),
+    "sent": ("SELECT action, count(*) FROM effects WHERE rule = ? AND arm = 'live' AND state = 'done' GROUP BY action"),
     "refused": "SELECT outcome, count(*) FROM decisions WHERE rule = ? AND kind = 'refusal' GROUP BY outcome",
     "effects": "SELECT state, count(*) FROM effects WHERE rule = ? GROUP BY state",
     "refused_effects": "SELECT reason, count(*) FROM effects WHERE rule = ? AND state = 'refused' GROUP BY reason",
