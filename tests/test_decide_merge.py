@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from decide_help import NOON, done, effects, ends, engine, events, outcomes, runs, said
@@ -16,7 +14,7 @@ ANON = "anonymous:n1"
 
 def join(world: VirtualEngine, previous: str = "n1", user: str = "u1") -> None:
     """An alias says that two customers are one."""
-    world.send(replace(world.message(user, MessageKind.ALIAS, "", {}), previous_id=previous))
+    world.send(world.message(user, MessageKind.ALIAS, "", {})._replace(previous_id=previous))
 
 
 def both(text: str, *, batch: int = 50) -> VirtualEngine:
@@ -105,7 +103,7 @@ def test_b33_a_withdrawal_wins_unless_a_later_grant(
         world.move_to(NOON + minute * MINUTE)
         world.consent(customer, {"marketing": granted})
     world.send(
-        replace(world.message("u1", MessageKind.IDENTIFY, "customer_updated", {}), anonymous_id="n1"),
+        world.message("u1", MessageKind.IDENTIFY, "customer_updated", {})._replace(anonymous_id="n1"),
         world.message("u1", MessageKind.TRACK, "a", {}),
     )
     assert done(world) == (["email.send"] if sent else [])
@@ -168,8 +166,8 @@ def test_a_merge_of_a_merge_leaves_one() -> None:
     for customer in ("u1", "u2", ANON):
         world.event(customer, "a")
     world.send(
-        replace(world.message("u1", MessageKind.ALIAS, "", {}), previous_id="n1"),
-        replace(world.message("u2", MessageKind.ALIAS, "", {}), previous_id="u1"),
+        world.message("u1", MessageKind.ALIAS, "", {})._replace(previous_id="n1"),
+        world.message("u2", MessageKind.ALIAS, "", {})._replace(previous_id="u1"),
     )
     world.move_to(NOON + 2 * DAY)
     assert said(world) == ["once"]
@@ -182,8 +180,8 @@ def test_effects_follow_their_runs_through_a_merge_of_a_merge(batch: int) -> Non
     world.event(ANON, "a")
     world.event("u2", "z")
     world.send(
-        replace(world.message("u1", MessageKind.ALIAS, "", {}), previous_id="n1"),
-        replace(world.message("u2", MessageKind.ALIAS, "", {}), previous_id="u1"),
+        world.message("u1", MessageKind.ALIAS, "", {})._replace(previous_id="n1"),
+        world.message("u2", MessageKind.ALIAS, "", {})._replace(previous_id="u1"),
     )
     survivor = world.store.find_customer("u2")
     assert survivor is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from decide_help import NOON, done, ends, engine, events, last_refusal, outcomes, plan, runs, said
@@ -255,7 +253,7 @@ def test_a6_a_cause_never_starts_a_rule_twice_even_after_its_run_has_ended(batch
         session.change("DELETE FROM events WHERE name = 'a'")  # as if it were forgotten that it had come
     world.move_to(NOON + HOUR)
     other = world.message("c2", MessageKind.TRACK, "a", {})
-    world.send(world.message("c1", MessageKind.TRACK, "b", {}), replace(message, received_at=world.now), other)
+    world.send(world.message("c1", MessageKind.TRACK, "b", {}), message._replace(received_at=world.now), other)
     assert outcomes(world, "r") == {"started": 2, "repeated": 1}
     assert [(run.id, run.started_at, run.ended_by) for run in runs(world)][:1] == before
 

@@ -97,7 +97,7 @@ def test_a_past_that_is_stored_in_either_database_gives_the_same_bytes(tmp_path:
         for location in (tmp_path / "past.db", server):
             with Store.open(location) as store:
                 store.accept(past, NOON + 30 * DAY)
-                stored = (replace(message, historical=False) for message in stored_messages(store))
+                stored = (message._replace(historical=False) for message in stored_messages(store))
                 assert told(500, stored) == whole
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,7 +56,7 @@ sent = st.one_of(
 
 def received(messages):
     """The messages, received one millisecond after another."""
-    return [replace(one, received_at=T0 + 10 + place) for place, one in enumerate(messages)]
+    return [one._replace(received_at=T0 + 10 + place) for place, one in enumerate(messages)]
 
 
 @given(st.lists(sent, max_size=12), st.integers(1, 5), st.integers(0, 12))

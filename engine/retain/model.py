@@ -74,7 +74,7 @@ class RunState(Word):
     ACTING = "acting"  # for the result of an effect
     QUEUED = "queued"  # for the key's other run to end
     PARKED = "parked"  # for `rules resume`
-    HELD = "held"  # at a dead letter
+    HELD = "held"  # at a dead letter, or because deciding raised
     WATCHED = "watched"  # its steps are done, its goal is still looked for
     ENDED = "ended"
 
@@ -144,8 +144,7 @@ class Problem:
         return f"{text}\n  help: {self.help}" if self.help else text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """One message from outside, decoded and typed, not yet accepted.
 
     `fields` are an event's properties, an identify's or group's traits, or a consent's purpose and answer.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from retain.decide.awaited import lookup
 from retain.decide.facts import Performed
@@ -147,7 +147,7 @@ class Story:
 
     def _alias(self, alias: Mapping[str, Json]) -> None:
         message = self.engine.message(str(alias["to"]), MessageKind.ALIAS, "alias", {})
-        self.engine.send(replace(message, previous_id=str(alias["from"]).removeprefix("anonymous:")))
+        self.engine.send(message._replace(previous_id=str(alias["from"]).removeprefix("anonymous:")))
 
     def _instant(self, text: str) -> Instant:
         """`90m` after the start, `+1h` after the step before, or an instant."""

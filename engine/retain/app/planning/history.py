@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from retain.app.commands.messages import BadRow, read_messages, stored_messages
@@ -61,7 +61,7 @@ def history_of(
             yield History(messages=ordered, at=ordered.last, given=Given(), bad=bad)
             return
         with reading(project.config) as store:
-            ordered.take(replace(message, historical=False) for message in stored_messages(store, now))
+            ordered.take(message._replace(historical=False) for message in stored_messages(store, now))
             yield History(messages=ordered, at=now, given=given_of(store), store=store)
 
 

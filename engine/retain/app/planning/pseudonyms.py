@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from retain.language.types import Schema, Type
@@ -46,8 +46,7 @@ class Pseudonyms:
 
     def message(self, message: Message) -> Message:
         """A message about the same stand-in, with the same shape, at the same time."""
-        return replace(
-            message,
+        return message._replace(
             fields=self._fields(message),
             user_id=self.name(message.user_id),
             anonymous_id=self.name(message.anonymous_id),

@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from retain.app.simulation.feeding import CHUNK, Given, Knowing, drain, feed, stand_in
@@ -85,7 +84,7 @@ def _cut(messages: Iterable[Message], start: Instant | None, end: Instant | None
         if end is not None and message.received_at > end:
             continue
         before = start is not None and message.received_at < start
-        yield replace(message, historical=True) if before else message
+        yield message._replace(historical=True) if before else message
 
 
 def _count(store: Store, outcome: Simulation, tally: Counter[tuple[str, str]]) -> None:

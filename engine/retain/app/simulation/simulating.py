@@ -128,7 +128,7 @@ def _messages(project: Project, past: Past) -> Iterator[tuple[Iterator[Message],
         yield _from_files(project, past), Given()
         return
     with reading(project.config) as store:  # imported history starts nothing live; here it is what is asked about
-        messages = (replace(message, historical=False) for message in stored_messages(store, past.end))
+        messages = (message._replace(historical=False) for message in stored_messages(store, past.end))
         yield messages, given_of(store)
 
 
