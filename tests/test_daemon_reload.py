@@ -100,6 +100,7 @@ def test_a_reload_says_who_asked_and_which_runs_it_could_not_move(tmp_path: Path
     with shop.store() as store:
         (run,) = store.list_runs()
         audit = [(row.who, row.what, row.details.get("cannot_move")) for row in store.list_audit()]
+    assert audit.pop()[1] == "start"
     assert (answer["moved"], answer["cannot_move"]) == ({"stayed": 1}, [run.id])
     assert audit == [
         ("a test", "reload_refused", None),

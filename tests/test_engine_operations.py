@@ -247,3 +247,80 @@ def test_every_command_says_who_and_what_in_the_audit_trail(command: str) -> Non
     row = world.store.list_audit()[0]
     assert (row.who, row.what) == ("ann", command)
     assert command in COMMANDS
+
+
+RAISES = """
+rules:
+  r:
+    when: {event: a}
+    then:
+      - wait: 1h
+      - crash.now: {}
+      - note.write: {text: after}
+"""
+
+
+def held_by_a_fault(text: str = RAISES) -> VirtualEngine:
+    """An engine in which the end of a wait could not be decided."""
+    world = engine(text)
+    world.identify("u1", {"poison": True})
+    world.event("u1", "a")
+    world.move_to(NOON + 2 * HOUR)
+    assert runs(world)[0].state is RunState.HELD
+    return world
+
+
+def test_a_run_that_is_held_because_its_timer_raised_can_try_again() -> None:
+    world = held_by_a_fault()
+    (run,) = runs(world)
+    world.identify("u1", {"poison": None})
+    assert ask(world, RAISES, "retry_runs", ids=[run.id]) == {"retried": 1, "refused": {}}
+    assert (said(world), ends(world)) == (["after"], ["done"])
+    assert "held_because" not in runs(world)[0].context
+
+
+def test_a_run_whose_timer_raises_again_is_held_again_with_the_reason() -> None:
+    world = held_by_a_fault()
+    (run,) = runs(world)
+    ask(world, RAISES, "retry_runs", ids=[run.id])
+    (run,) = runs(world)
+    assert (run.state, run.context["held_because"]) == (RunState.HELD, "RuntimeError: a fault of the plugin")
+
+
+def test_a_run_that_waited_for_an_event_when_its_timer_raised_takes_the_way_of_nothing_came() -> None:
+    text = RAISES.replace("- wait: 1h", "- wait_for: {event: b}\n        up_to: 1h\n        else: [{crash.now: {}}]")
+    world = held_by_a_fault(text)
+    (run,) = runs(world)
+    world.identify("u1", {"poison": None})
+    ask(world, text, "retry_runs", ids=[run.id])
+    assert (said(world), ends(world)) == (["after"], ["done"])
+
+
+def test_a_run_held_at_a_dead_letter_is_not_retried_but_its_effect_is_named() -> None:
+    text = "rules: {r: {when: {event: a}, then: [{post.it: {text: hi}}]}}"
+    world = engine(text, answers={"post.it": [Answer(status="dead")]})
+    world.event("u1", "a")
+    (run,), (effect,) = runs(world), effects(world)
+    refused = ask(world, text, "retry_runs", ids=[run.id, "none"])["refused"]
+    assert refused == {
+        run.id: f"it waits for its effect: retain effects retry {effect.id}",
+        "none": "there is no such run",
+    }
+
+
+def test_a_breaker_that_opens_is_in_the_audit_trail() -> None:
+    world = engine(BREAKS)
+    for name in ("u1", "u2", "u3", "u4"):
+        world.event(name, "a")
+    (row,) = world.store.list_audit()
+    assert (row.who, row.what, row.details["name"]) == ("breaker", "pause", "r")
+
+
+def test_the_audit_trail_is_narrowed_by_person_command_and_time() -> None:
+    world = engine(BREAKS)
+    for at, who in ((NOON, "ann"), (NOON + HOUR, "ben")):
+        world.store.audit(who, "pause", {"scope": "all", "name": ""}, at=at)
+    assert [row.who for row in world.store.list_audit(who="ann")] == ["ann"]
+    assert [row.who for row in world.store.list_audit(since=NOON + 1)] == ["ben"]
+    assert [row.who for row in world.store.list_audit(until=NOON + 1, what=["pause"])] == ["ann"]
+    assert world.store.list_audit(what=["resume"]) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from retain.decide.actions import action_step, settle, unclaim
 from retain.decide.advance import advance, finish_run, go_on
 from retain.decide.awaited import level_that_ends
@@ -9,7 +11,8 @@ from retain.decide.events import drain
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import rivals_of
 from retain.decide.runs import log
-from retain.language.rules import Rule
+from retain.decide.steps import step_index
+from retain.language.rules import Rule, WaitForStep
 from retain.model import Effect, EffectState, Json, Outcome, Run, RunState
 from retain.registry import EffectResult
 
@@ -67,6 +70,49 @@ def stop_run(facts: Facts, run: Run, by: str, moment: Moment) -> bool:
     return True
 
 
+def hold(run: Run, reason: str) -> None:
+    """Keep a run that cannot be decided as it is, until a person lets it try again."""
+    run.context |= {"held_because": reason, "held_as": run.state.value}
+    run.state, run.wake_at = RunState.HELD, None
+
+
+def retry_run(facts: Facts, run: Run, moment: Moment) -> str:
+    """Let a run try again that is held because deciding about it raised; "" if so, else why not.
+
+    It is woken at once. Where its action was done and only what follows raised, it goes on behind the action.
+    """
+    if run.state is not RunState.HELD:
+        return f"it is {run.state.value}"
+    effect = facts.effects.get(run.context.get("acting", ""))
+    if effect is not None and effect.state in _RETRYABLE:
+        return f"it waits for its effect: retain effects retry {effect.id}"
+    because = str(run.context.pop("held_because", ""))
+    held_as = run.context.pop("held_as", "")
+    log(facts, run, moment, "look", "retried", run.step, why=because)
+    if effect is not None and effect.state is EffectState.DONE:
+        _settle_done(facts, run, effect, effect.output, moment)
+        return ""
+    run.state = RunState(held_as or _state_at(facts, run))
+    run.wake_at = moment.at
+    facts.save(run)
+    return ""
+
+
+def _state_at(facts: Facts, run: Run) -> RunState:
+    """In what state a run stands at its step; one that an earlier version has held does not say so itself."""
+    step = step_index(facts.rule_of(run))[run.step].step
+    return RunState.WAITING_FOR if isinstance(step, WaitForStep) else RunState.WAITING
+
+
+def _settle_done(facts: Facts, run: Run, effect: Effect, output: Mapping[str, Json], moment: Moment) -> None:
+    customer = facts.customer(run.customer)
+    step, after = action_step(facts.rule_of(run), effect.step)
+    result = EffectResult(effect_id=effect.id, status="done", attempt=effect.attempt, output=dict(output))
+    run.state = RunState.WAITING
+    go_on(facts, run, customer, settle(facts, effect, run, customer, step, after, result, moment), moment)
+    drain(facts)
+
+
 def retry_effect(facts: Facts, effect: Effect, moment: Moment) -> str:
     """Let a dead letter or an effect in doubt be tried again; "" if so, else why not.
 
@@ -111,11 +157,7 @@ def confirm_effect(facts: Facts, effect: Effect, output: dict[str, Json], moment
         facts.save_effect(effect)
         return ""
     log(facts, run, moment, "effect", "confirmed", effect.step, why=effect.reason)
-    step, after = action_step(facts.rule_of(run), effect.step)
-    result = EffectResult(effect_id=effect.id, status="done", attempt=effect.attempt, output=output)
-    run.state = RunState.WAITING
-    go_on(facts, run, customer, settle(facts, effect, run, customer, step, after, result, moment), moment)
-    drain(facts)
+    _settle_done(facts, run, effect, output, moment)
     return ""
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.operations import hold
 from retain.decide.timers import decide_one_look, next_look
 from retain.decide.watches import RETRY_FIRST, postpone, reschedule
 from retain.language.plan import Planned, Watch
-from retain.model import DecisionRow, EffectState, Event, Instant, RunState
+from retain.model import DecisionRow, EffectState, Event, Instant
 from retain.pipeline import outbox
 from retain.pipeline.agenda import EFFECT, EVENT, RUN, Key
 from retain.pipeline.attempt import Failed, attempt
@@ -32,8 +33,7 @@ def put_aside(pipeline: Decides, key: Key, failed: Failed, at: Instant, events: 
         pipeline.store.commit(Batch(watermark=key[2], quarantined=[(key[2], failed.reason)], about=about))
     elif key[1] == RUN:
         run = pipeline.store.runs_by_id([key[3]])[key[3]]
-        run.state, run.wake_at = RunState.HELD, None
-        run.context["held_because"] = failed.reason
+        hold(run, failed.reason)
         failure = failed_look(at, run.rule, run.customer, failed, run=run.id, path=run.step)
         pipeline.store.commit(Batch(runs=[run], decisions=[failure]))
     elif key[1] == EFFECT:

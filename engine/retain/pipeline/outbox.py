@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from retain.decide.facts import Facts, Moment
+from retain.decide.operations import hold
 from retain.decide.results import release_effect, take_result
 from retain.errors import StoreConflictError, StoreError
 from retain.language.plan import Plan
@@ -231,8 +232,7 @@ def _keep_aside(pipeline: Decides, effect: Effect, reason: str, now: Instant, st
     batch = Batch(effects=[stored])
     run = pipeline.store.runs_by_id([effect.run]).get(effect.run)
     if run is not None and run.state is not RunState.ENDED:
-        run.state, run.wake_at = RunState.HELD, None
-        run.context["held_because"] = reason
+        hold(run, reason)
         batch.runs = [run]
     batch.decisions = [
         DecisionRow(

@@ -1,7 +1,7 @@
 """The admin door: a Unix socket in the project's folder through which the command line reaches the running daemon.
 
 One line of JSON asks, `{"command", "args", "by"}`; one line answers, `{"ok": true, "result"}` or `{"ok": false,
-"error"}`. Whoever may open the socket (mode 0600) may do everything; `by` says who is written into the audit log.
+"error"}`. Whoever may open the socket (mode 0600) may do everything; `by` says who is written into the audit trail.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 def os_user() -> str:
-    """The name of the person at this terminal, for the audit log."""
+    """The name of the person at this terminal, for the audit trail."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -31,7 +31,7 @@ from retain.config.reading import listen_address
 from retain.config.settings import FILE, Config, HttpConfig
 from retain.errors import ConfigError, RetainError, StoreBusyError
 from retain.model import Json
-from retain.serve.admin import SOCKET_NAME, AdminClient, AdminServer, Handler
+from retain.serve.admin import SOCKET_NAME, AdminClient, AdminServer, Handler, os_user
 from retain.serve.http import create_http_app
 from retain.serve.http_pages import create_public_app
 from retain.serve.listening import Listener, address_of, bind
@@ -91,7 +91,7 @@ class _Daemon:
             self._engine = Engine(self._project, notes=self._notes)
             for number, handle in ((signal.SIGTERM, self._end), (signal.SIGINT, self._end), (signal.SIGHUP, self._hup)):
                 loop.add_signal_handler(number, handle)
-            await self._engine.start()
+            await self._engine.start(os_user())
             admin = AdminServer(self._project.dir / SOCKET_NAME, self._handlers())
             await admin.start()
             listeners = self._listeners(sockets)

@@ -52,6 +52,9 @@ UPSERT_PAUSE = (
     'INSERT INTO pauses (scope, name, reason, "by", at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (scope, name) DO NOTHING'
 )
 
+INSERT_AUDIT = "INSERT INTO audit (at, who, what, details) VALUES (?, ?, ?, ?)"
+PAUSING_PARTS = ("breaker", "delivery")
+
 
 class CommitMethods(SharingMethods):
     """The part of the store that decisions are written through."""
@@ -228,7 +231,10 @@ def _write_progress(session: Session, batch: Batch) -> None:
 
 def _write_pause(session: Session, pause: PauseRow) -> None:
     if pause.paused:
-        session.change(UPSERT_PAUSE, (pause.scope, pause.name, pause.reason, pause.by, pause.at))
+        is_new = session.change(UPSERT_PAUSE, (pause.scope, pause.name, pause.reason, pause.by, pause.at))
+        if is_new and pause.by in PAUSING_PARTS:  # what a person does is in the audit trail by its command
+            details = {"scope": pause.scope, "name": pause.name, "reason": pause.reason}
+            session.change(INSERT_AUDIT, (pause.at, pause.by, "pause", encode(details)))
     else:
         session.change("DELETE FROM pauses WHERE scope = ? AND name = ?", (pause.scope, pause.name))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from retain.errors import NotFoundError
 from retain.model import Instant, Json, MessageKind
@@ -93,11 +93,25 @@ class QuarantineMethods(SharingMethods):
                 "INSERT INTO audit (at, who, what, details) VALUES (?, ?, ?, ?)", (at, who, what, encode(details))
             )
 
-    def list_audit(self, limit: int = 100) -> list[AuditRow]:
-        """The audit trail, newest first."""
-        sql = "SELECT id, at, who, what, details FROM audit ORDER BY id DESC LIMIT ?"
+    def list_audit(
+        self,
+        limit: int = 100,
+        *,
+        who: str | None = None,
+        what: Collection[str] = (),
+        since: Instant | None = None,
+        until: Instant | None = None,
+    ) -> list[AuditRow]:
+        """The audit trail, newest first, or what of it somebody did, or was done by these commands or in a span."""
+        marks = ", ".join("?" * len(what))
+        asked = [("who = ?", who), ("at >= ?", since), ("at < ?", until)]
+        clauses = [clause for clause, value in asked if value is not None] + ([f"what IN ({marks})"] if what else [])
+        where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+        values = [value for _, value in asked if value is not None]
+        sql = f"SELECT id, at, who, what, details FROM audit{where} ORDER BY id DESC LIMIT ?"
         with self._db.read() as session:
-            return [AuditRow(row[0], row[1], row[2], row[3], decode(row[4])) for row in session.rows(sql, (limit,))]
+            rows = session.rows(sql, (*values, *what, limit))
+        return [AuditRow(row[0], row[1], row[2], row[3], decode(row[4])) for row in rows]
 
 
 def _move(session: Session, seq: int, place: int, now: Instant) -> None:

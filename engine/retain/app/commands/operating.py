@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from retain.app.commands.desk import Desk
 from retain.decide import operations
 from retain.decide.facts import Facts, Moment
 from retain.errors import NotFoundError
 from retain.model import Effect, Fields, Instant, Json, Run
+from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.operating import with_effects, with_runs
 
 _MOST_EVENTS = 10_000
@@ -27,6 +29,26 @@ def stop_run(desk: Desk, *, by: str, run: str, reason: str = "") -> Json:
     with_runs(desk.pipeline, [run], now, stop)
     desk.audit(by, "stop_run", run=run, reason=reason)
     return {"run": run, "stopped": any(stopped)}
+
+
+def retry_runs(desk: Desk, *, by: str, ids: Sequence[str]) -> Json:
+    """Let runs try again that are held because deciding about them raised; they are woken at once."""
+    now = desk.now()
+    refused: dict[str, Json] = {}
+
+    def retry(facts: Facts, found: Run) -> None:
+        why = operations.retry_run(facts, found, Moment.of_timer(now))
+        if why:
+            refused[found.id] = why
+
+    known = desk.store.run_ids_exist(ids)
+    refused.update({run_id: "there is no such run" for run_id in ids if run_id not in known})
+    for run_id in sorted(known):
+        outcome = attempt(desk.pipeline, partial(with_runs, desk.pipeline, [run_id], now, retry))
+        if isinstance(outcome, Failed):
+            refused[run_id] = f"it raises again: {outcome.reason}"
+    desk.audit(by, "retry_runs", ids=list(ids), refused=refused)
+    return {"retried": len(set(ids)) - len(refused), "refused": refused}
 
 
 def retry_effects(desk: Desk, *, by: str, ids: Sequence[str]) -> Json:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 
 from retain.app.commands.desk import Desk
 from retain.app.commands.intake import accept, close_task, import_consents, import_suppressions
+from retain.app.commands.noting import note
 from retain.app.commands.operating import (
     confirm_effects,
     drop_effects,
     drop_events,
     retry_effects,
     retry_events,
+    retry_runs,
     stop_run,
 )
 from retain.app.commands.pausing import pause, resume
@@ -30,10 +32,12 @@ COMMANDS: Mapping[str, Callable[..., Json]] = {
     "drop_events": drop_events,
     "import_consents": import_consents,
     "import_suppressions": import_suppressions,
+    "note": note,
     "pause": pause,
     "resume": resume,
     "retry_effects": retry_effects,
     "retry_events": retry_events,
+    "retry_runs": retry_runs,
     "stop_run": stop_run,
 }
 

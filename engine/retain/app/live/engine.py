@@ -14,6 +14,7 @@ from retain.app.commands.desk import Desk, options_of
 from retain.app.commands.pages import messages_of
 from retain.app.commands.table import run_command
 from retain.app.live.counters import Counters
+from retain.app.live.deploying import rules_changed, rules_started
 from retain.app.live.observing import Observers
 from retain.app.live.outside import Slots, ToDispatcher
 from retain.app.live.pruning import Pruning
@@ -104,8 +105,8 @@ class Engine:
         )
         return Pipeline(self._store, project.plan(), self._clock.now(), options)
 
-    async def start(self) -> None:
-        """Take up what the last process left, then decide and deliver."""
+    async def start(self, by: str = "daemon") -> None:
+        """Take up what the last process left, then decide and deliver; `by` is for the audit trail."""
         loop = asyncio.get_running_loop()
         loop.set_default_executor(DaemonExecutor(1))  # the standard one would wait for pages that hang
         self._dispatcher = Dispatcher(
@@ -114,7 +115,7 @@ class Engine:
         self._outside = ToDispatcher(self._dispatcher, loop, self._requests.prepare, self._offer)
         self._writer = Writer(self._desk.pipeline, self._clock, self._outside, self.stats, began=self._watchdog.start)
         self._rejects = Rejects(self._store, self._hooks, self.stats, self._writer.call)
-        taking_up = self._writer.call(self._take_up)
+        taking_up = self._writer.call(lambda: self._take_up(by))
         self._writer.start()
         in_doubt = await asyncio.wrap_future(taking_up)
         if in_doubt:
@@ -125,9 +126,10 @@ class Engine:
         self._is_up = True
         self._hooks.notify("engine_started")
 
-    def _take_up(self) -> int:
+    def _take_up(self, by: str) -> int:
         now = self._clock.now()
         pipeline = self._desk.pipeline
+        self._desk.audit(by, "start", **rules_started(self._store, pipeline.plan.rules))
         in_doubt = pipeline.recover(now)
         stayed = migrate(pipeline, now).stayed
         if stayed:
@@ -186,6 +188,7 @@ class Engine:
     def _use(self, project: Project, plan: Plan, restart: tuple[str, ...], by: str) -> Reload:
         now = self._clock.now()
         pipeline = self._desk.pipeline
+        changed = rules_changed(self._store, pipeline.plan.rules, plan.rules, now)
         pipeline.use(plan, now)
         pipeline.options = replace(pipeline.options, only_to=options_of(project.config.only_to).only_to)
         self._desk.project = project
@@ -193,7 +196,7 @@ class Engine:
         found = migrate(pipeline, now)
         stayed = tuple(run for _, run in found.stayed)
         moved = {str(what): count for what, count in found.counts.items()}
-        self._desk.audit(by, "reload", rules=len(plan.rules), moved=moved, cannot_move=stayed, restart=restart)
+        self._desk.audit(by, "reload", **changed, moved=moved, cannot_move=stayed, restart=restart)
         return Reload(at=now, ok=True, rules=len(plan.rules), moved=moved, cannot_move=stayed, restart=restart)
 
     async def _refuse(self, problems: list[str], by: str) -> Reload:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from retain.app.projects.project import Project
 from retain.app.reports.figures import counted, size
-from retain.app.reports.reading import reading
+from retain.app.reports.reading import reading, stuck_runs
 from retain.app.reports.status import Status, status_of
 from retain.instants import DAY, MINUTE, SECOND, format_duration, format_instant, from_datetime
 from retain.model import EffectState, Instant, Json
@@ -46,6 +47,7 @@ def examine(project: Project, now: Instant) -> list[Finding]:
         with reading(project.config) as store:
             found += [*_disk(store.health()), *_backlog(store, status, now), *_trouble(status), *_pauses(status)]
             found += [*_events(project, store), *_zones(store), *_silent(project, store, now), *_looks(store, now)]
+            found += _stuck(store)
     else:
         found.append(Finding("store", "warning", "nothing is stored yet", "retain import FILE, or retain run"))
     return found
@@ -180,6 +182,14 @@ def _looks(store: Store, now: Instant) -> Iterator[Finding]:
         text = f"{rule or 'all rules'}, {counted(count, 'customer')} in the last day: {why}"
         cure = "mend what raises; a look that failed is tried again within a day"
         yield Finding("failed looks", "error", text, cure)
+
+
+def _stuck(store: Store) -> Iterator[Finding]:
+    """Runs that nothing will wake: deciding about them raised."""
+    counts = Counter((run.rule, str(run.context.get("held_because", ""))) for run in stuck_runs(store))
+    for (rule, why), count in sorted(counts.items()):
+        cure = f"mend what raises, then: retain runs retry --rule {rule}"
+        yield Finding("held runs", "error", f"{rule}, {counted(count, 'run')}: {why}", cure)
 
 
 def _listed(names: Iterable[str], show: Callable[[str], str]) -> str:

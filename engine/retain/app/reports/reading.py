@@ -11,13 +11,25 @@ from retain.app.reports.times import read_time
 from retain.clock import SystemClock
 from retain.config.settings import Config
 from retain.errors import NotFoundError, StoreUnavailableError
-from retain.model import DecisionRow, Instant, Json, Run
+from retain.model import DecisionRow, EffectState, Instant, Json, Run, RunState
 from retain.store.dialects.location import shown
 from retain.store.rows import CustomerRow
 from retain.store.store import Store
 
-__all__ = ["Chosen", "Store", "chosen", "customer_json", "find_customer", "find_run", "names_of", "reading"]
+__all__ = [
+    "Chosen",
+    "Store",
+    "chosen",
+    "customer_json",
+    "find_customer",
+    "find_run",
+    "names_of",
+    "reading",
+    "stuck_runs",
+]
 _ALL = 10_000
+_EVERY = 1 << 31
+_FOR_A_PERSON = (EffectState.DEAD, EffectState.IN_DOUBT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +129,14 @@ def names_of(store: Store, customers: Iterable[int]) -> dict[int, str]:
     """The short name of each customer by internal number; `-` for nobody."""
     wanted = {customer for customer in customers if customer}
     return {0: "-"} | {number: short_key(row.key) for number, row in store.customers(sorted(wanted)).items()}
+
+
+def stuck_runs(store: Store, rule: str | None = None) -> list[Run]:
+    """Runs that are held because deciding about them raised, and not for an effect that waits for a person."""
+    held = store.list_runs(rule=rule, states=[RunState.HELD], limit=_EVERY)
+    acting = [str(run.context["acting"]) for run in held if run.context.get("acting")]
+    waiting = {effect.id for effect in store.effects_by_id(acting) if effect.state in _FOR_A_PERSON}
+    return [run for run in held if run.context.get("acting") not in waiting]
 
 
 def customer_json(store: Store, row: CustomerRow) -> dict[str, Json]:

@@ -58,7 +58,7 @@ def _of_effect(effect: Effect, run: Run, zone: tzinfo) -> str:
         case EffectState.DEAD:
             return f"failed for good: {reason or 'no reason was given'}; retain effects retry {effect.id}"
         case EffectState.IN_DOUBT:
-            return f"in doubt: {reason or 'no answer'}; retain effects show {effect.id}"
+            return f"in doubt: {reason or 'no answer'}; retain effects confirm {effect.id}, retry or drop"
         case EffectState.SHADOW:
             return f"only decided: the run is a {run.arm} run"
         case _:

@@ -27,7 +27,7 @@ WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("waiting", "until an instant"),
         ("waiting_for", "until an event, or until its time is up"),
         ("acting", "until an effect has its result"),
-        ("held", "at a dead letter, until somebody retries or drops it"),
+        ("held", "at a dead letter, or because deciding raised, until somebody retries or drops it"),
         ("watched", "the steps are done; its goal is still looked for"),
         ("ended", "over; ended_by says how"),
     ),

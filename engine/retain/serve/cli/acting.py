@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+import click
+
 from retain.app.commands.desk import Desk, open_desk
 from retain.app.commands.table import run_command
+from retain.app.reports.figures import counted
+from retain.errors import RetainError
 from retain.model import Effect, EffectState, Json
 from retain.serve.admin import SOCKET_NAME, AdminClient, os_user
-from retain.serve.cli.context import config, load
-from retain.serve.cli.output import GOOD, print_json, say
+from retain.serve.cli.context import config, leave, load
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, print_json, say
 
-_TO_DECIDE = frozenset({"accept", "close_task", "drop_events", "retry_events"})
+_TO_DECIDE = frozenset({"accept", "close_task", "drop_events", "retry_events", "retry_runs"})
 
 
 class Ask(Protocol):
@@ -35,7 +39,7 @@ def asking(by: str | None, progress: Callable[[int], None] | None = None) -> Ite
     Here, events that commands accept are decided at the end; what is due to be sent waits for the daemon.
 
     Args:
-        by: who asks, for the audit log; None = the person at this terminal.
+        by: who asks, for the audit trail; None = the person at this terminal.
         progress: told how many events were decided here.
     """
     who = by or os_user()
@@ -67,6 +71,27 @@ def tell_done(answer: Json, word: str, name: str, otherwise: str, *, as_json: bo
         say((f"{word}  ", GOOD), name)
     else:
         say(f"{name} {otherwise}")
+
+
+def tell_counted(answer: Json, word: str, one: str, *, as_json: bool) -> None:
+    """How many were done, and why others were not; exit code 1 where some were not."""
+    refused = answer["refused"]
+    if as_json:
+        print_json({word: answer[word], "refused": refused})
+    else:
+        say((f"{word}  ", GOOD if answer[word] else CAREFUL), counted(answer[word], one))
+        for name, why in refused.items():
+            say(("not ", BAD), f"{name}: {why}")
+    if refused:
+        leave(1)
+
+
+def note(what: str, by: str | None, **details: Json) -> None:
+    """Keep in the audit trail what was done to files; where the store cannot be written, that is said and no error."""
+    try:
+        act("note", by=by, what=what, **details)
+    except RetainError as error:
+        click.echo(f"warning: not in the audit trail: {error.what}", err=True)
 
 
 def ways_on(effect: Effect) -> list[str]:

@@ -9,23 +9,20 @@ from typing import TypeVar
 import click
 from rich.text import Text
 
-from retain.app.reports.figures import counted
 from retain.app.reports.reading import chosen, names_of
 from retain.app.reports.rows import effect_json
 from retain.app.reports.times import show_time, zone_name
 from retain.model import Effect, EffectState, Json
-from retain.serve.cli.acting import asking, ways_on
-from retain.serve.cli.context import leave, zone_of
+from retain.serve.cli.acting import asking, tell_counted, ways_on
+from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import (
-    BAD,
-    CAREFUL,
-    GOOD,
     QUIET,
     columns,
     csv_line,
     hint,
     json_option,
+    pairs,
     print_json,
     say,
     say_listed,
@@ -89,17 +86,23 @@ def list_(
     else:
         zone = zone_of(config)
         table = columns("effect", "at", "customer", "action", "state", fold=["customer", "action", "state"])
+        told = [(effect.id, effect.reason) for effect in found if " " in effect.reason]
         for effect in found:
             at = show_time(effect.sent_at or effect.created_at, zone)
             table.add_row(effect.id, at, names.get(effect.customer, ""), effect.action, _state(effect))
         show(table)
         say_listed(len(found), "effect", limit, zone_name(zone))
+        if told:
+            click.echo()
+            pairs(told)
         failed = next((effect for effect in found if effect.state in _OPEN), None)
         hint(*ways_on(failed) if failed else [f"retain runs show {found[0].run}"])
 
 
 def _state(effect: Effect) -> Text:
-    return Text.assemble(styled(effect.state.value), (f" {effect.reason}" if effect.reason else "", QUIET))
+    """The state, with a reason that is one word; a longer one stands below the list."""
+    word = effect.reason if " " not in effect.reason else ""
+    return Text.assemble(styled(effect.state.value), (f" {word}" if word else "", QUIET))
 
 
 _COLUMNS = ("id", "sent_at", "created_at", "rule", "customer", "action", "channel", "arm", "state", "reason", "inputs")
@@ -178,11 +181,4 @@ def _act(name: str, word: str, ids: list[str], by: str | None, as_json: bool, **
                 answer = ask(name, ids=ids[start : start + _CHUNK], **more)
                 done += answer[word]
                 refused |= answer["refused"]
-    if as_json:
-        print_json({word: done, "refused": refused})
-    else:
-        say((f"{word}  ", GOOD if done else CAREFUL), counted(done, "effect"))
-        for effect, why in refused.items():
-            say(("not ", BAD), f"{effect}: {why}")
-    if refused:
-        leave(1)
+    tell_counted({word: done, "refused": refused}, word, "effect", as_json=as_json)

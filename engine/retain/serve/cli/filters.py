@@ -37,4 +37,4 @@ def limit_option(function: F) -> F:
 
 def by_option(function: F) -> F:
     """`--by`."""
-    return click.option("--by", metavar="NAME", help="Who does it, for the audit log; default: you.")(function)
+    return click.option("--by", metavar="NAME", help="Who does it, for the audit trail; default: you.")(function)

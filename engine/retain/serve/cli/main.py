@@ -60,10 +60,11 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "customers": Entry("customers", "Show what is known of a customer."),
         "segments": Entry("segments", "See who is in a segment, and what each line costs."),
         "rules": Entry("rules", "List rules and what came of them."),
-        "runs": Entry("runs", "List, show and stop runs."),
+        "runs": Entry("runs", "List, show, retry and stop runs."),
         "effects": Entry("effects", "List, retry and drop messages and other effects."),
         "events": Entry("events", "List events that could not be decided; retry them."),
         "rejects": Entry("rejects", "See messages that were refused at the door."),
+        "audit": Entry("audit", "Show who did what: pauses, reloads, retries, imports."),
         "tasks": Entry("tasks", "List and close to-dos."),
     },
     "Set up": {

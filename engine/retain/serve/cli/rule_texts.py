@@ -16,7 +16,9 @@ from retain.app.planning.revisions import (
 from retain.app.reports.times import show_time
 from retain.instants import format_instant
 from retain.model import Json
+from retain.serve.cli.acting import note
 from retain.serve.cli.context import load, zone_of
+from retain.serve.cli.filters import by_option
 from retain.serve.cli.output import BAD, GOOD, QUIET, columns, hint, json_option, print_json, say, show
 
 
@@ -64,8 +66,9 @@ def diff(rule_id: str, before: str, after: str, as_json: bool) -> None:
 @click.argument("rule_id", metavar="RULE")
 @click.argument("revision", metavar="[REVISION]", required=False, default="")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@by_option
 @json_option
-def rollback(rule_id: str, revision: str, dry_run: bool, as_json: bool) -> None:
+def rollback(rule_id: str, revision: str, dry_run: bool, by: str | None, as_json: bool) -> None:
     """Write an older text of a rule back into its file; by default, the one before the present one.
 
     Only the file changes. What runs stays as it is until the daemon takes the file, so that the step back goes the way
@@ -77,6 +80,7 @@ def rollback(rule_id: str, revision: str, dry_run: bool, as_json: bool) -> None:
     found = plan_rollback(project, rule_id, old)
     if not dry_run:
         carry_out(project, found)
+        note("rollback", by, rule=rule_id, revision=found.revision, file=found.file)
     if as_json:
         print_json({"file": found.file, "revision": found.revision, "written": not dry_run, "lines": list(found.lines)})
         return

@@ -1,15 +1,15 @@
-"""`retain runs list | show | stop`."""
+"""`retain runs list | show | retry | stop`."""
 
 from __future__ import annotations
 
 import click
 from rich.text import Text
 
-from retain.app.reports.reading import chosen, find_run, log_of, names_of
+from retain.app.reports.reading import chosen, find_run, log_of, names_of, stuck_runs
 from retain.app.reports.rows import decision_json, effect_json, run_json
 from retain.app.reports.times import show_time, zone_name
 from retain.model import Run, RunState
-from retain.serve.cli.acting import act, tell_done, ways_on
+from retain.serve.cli.acting import act, tell_counted, tell_done, ways_on
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import (
@@ -32,7 +32,7 @@ STATES = click.Choice([state.value for state in RunState])
 
 @click.group("runs")
 def command() -> None:
-    """List, show and stop runs: one customer in one rule each."""
+    """List, show, retry and stop runs: one customer in one rule each."""
 
 
 @command.command("list")
@@ -110,7 +110,7 @@ def show_(run_id: str, as_json: bool) -> None:
         ("started", f"{show_time(run.started_at, zone, seconds=True)}, by {run.cause}"),
         ("stands at", run.step),
         ("wakes", show_time(run.wake_at, zone, seconds=True)),
-        ("held because", str(run.context.get("held_because", ""))),
+        ("held because", str(run.context.get("held_because", "")) if run.state is RunState.HELD else ""),
         ("ended", show_time(run.ended_at, zone, seconds=True)),
     ]
     pairs([(label, value) for label, value in entries if value])
@@ -123,12 +123,36 @@ def show_(run_id: str, as_json: bool) -> None:
     show(table)
     customer = names.get(run.customer, "")
     dead = next((effect for effect in effects if effect.state in ("dead", "in_doubt")), None)
-    hint(*(ways_on(dead) if dead else []), f"retain explain {run.rule} {customer}")
+    stuck = [f"retain runs retry {run.id}"] if run.state is RunState.HELD and dead is None else []
+    hint(*(ways_on(dead) if dead else stuck), f"retain explain {run.rule} {customer}")
+
+
+@command.command("retry")
+@click.argument("run_ids", nargs=-1, metavar="[RUN]...")
+@rule_option
+@click.option("--all", "everything", is_flag=True, help="All runs that are held and wait for no effect.")
+@by_option
+@json_option
+def retry(run_ids: tuple[str, ...], rule: str | None, everything: bool, by: str | None, as_json: bool) -> None:
+    """Let runs try again that are held because deciding about them raised.
+
+    A run that is held at a dead letter goes on with that: retain effects retry.
+    """
+    if not run_ids and not everything and rule is None:
+        raise click.UsageError("Name runs, or say which: --rule RULE, or --all.")
+    ids = list(run_ids) or _held(rule)
+    answer = act("retry_runs", by=by, ids=ids) if ids else {"retried": 0, "refused": {}}
+    tell_counted(answer, "retried", "run", as_json=as_json)
+
+
+def _held(rule: str | None) -> list[str]:
+    with opened() as (_, store):
+        return [run.id for run in stuck_runs(store, rule)]
 
 
 @command.command("stop")
 @click.argument("run_id", metavar="RUN")
-@click.option("--reason", default="", help="Why, for the audit log.")
+@click.option("--reason", default="", help="Why, for the audit trail.")
 @by_option
 @json_option
 def stop(run_id: str, reason: str, by: str | None, as_json: bool) -> None:
