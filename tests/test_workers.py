@@ -195,6 +195,19 @@ def test_a_stopped_worker_leaves_what_it_was_sending_in_doubt() -> None:
         assert found.state.value in ("done", "in_doubt")
 
 
+def test_every_worker_sends_for_its_own_customers() -> None:
+    with workers(2, POST) as made:
+        made[0].store.accept([tick(user, 1) for user in range(PARTITIONS)], NOON)
+        for worker in made:
+            worker.decide()
+            sent = worker.pipeline.release(NOON, {"post.it": 99}, 99)
+            assert {request.customer_id % PARTITIONS for request in sent} <= worker.store._share.tokens.keys()
+            assert len(sent) == PARTITIONS // 2
+            done = [EffectResult(effect_id=one.effect_id, status="done", attempt=1) for one in sent]
+            worker.pipeline.finish(done, NOON)
+        assert Counter(effect.state.value for effect in made[0].store.list_effects()) == {"done": PARTITIONS}
+
+
 def test_customers_of_two_workers_become_one_with_all_their_history() -> None:
     with workers(2, CHAIN) as made:
         for worker in made:
