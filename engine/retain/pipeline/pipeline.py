@@ -226,7 +226,7 @@ class Pipeline(SharedMethods):
         """Write a working set in one transaction and keep what later batches read from memory."""
         self._refuse_repeated(facts)
         made = make_batch(facts, self._packed, watermark)
-        # 0 stands in for nobody, who is one worker's alone; what is written about runs without a customer names 0 anyway.
+        # 0 stands in for nobody, who is one worker's alone; what is written of runs without a customer names it anyway.
         made.about = facts.customers.keys() - {0} if self.store.is_shared else set()
         if batch is not None:
             made.watch_progress, made.schedules = batch.watch_progress, batch.schedules
