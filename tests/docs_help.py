@@ -29,7 +29,7 @@ from retain.resources import resource
 ROOT = Path(__file__).parents[1]
 GENERATED = frozenset(  # scripts/generate writes them, and its own test compares them
     f"docs/reference/{name}.md"
-    for name in ("actions", "codes", "commands", "configuration", "events", "hooks", "outcomes")
+    for name in ("actions", "codes", "commands", "configuration", "events", "hooks", "outcomes", "screens")
 )
 _FENCE = re.compile(
     r"^(?: *<!-- *(?P<note>[^\n]*?) *-->\n)?(?P<indent> *)```(?P<lang>\w*)\n(?P<text>.*?)^(?P=indent)```$",

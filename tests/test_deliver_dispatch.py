@@ -91,6 +91,11 @@ async def test_a_permanent_error_is_a_dead_letter_and_carries_what_to_suppress_o
     assert (result.status, result.suppress, result.pause_channel) == ("dead", suppress, "blocked")
 
 
+async def test_what_to_do_about_an_error_stands_in_its_reason_on_the_same_line() -> None:
+    result = await result_of(raising(PermanentError("no sender", where="retain.yaml", cure="give `from`")))
+    assert result.reason == "retain.yaml: no sender; give `from`"
+
+
 async def test_an_error_in_doubt_is_in_doubt() -> None:
     assert (await result_of(raising(InDoubtError("no answer")))).status == "in_doubt"
 

@@ -485,6 +485,21 @@ def test_the_error_of_a_step_can_be_missing_and_with_on_error_stop_there_is_none
     assert (missing.code, unknown.code) == ("W206", "E102")
 
 
+def test_while_a_condition_has_an_error_nothing_is_told_of_what_it_may_make_sure_of() -> None:
+    _, (problem,) = load(
+        """
+        version: 1
+        rules:
+          r:
+            when: {event: signed_up}
+            if: [event.plan is present, customer.emial is present]
+            then:
+              - task.create: {title: "Call about {{ event.plan }}"}
+        """
+    )
+    assert problem.code == "E102"
+
+
 PINNED = """
     version: 1
     segments: {big: {if: [metrics.twice > 100]}}

@@ -93,7 +93,9 @@ def _in_doubt(attempt: Attempt, reason: str) -> EffectResult:
 
 def _reason(error: BaseException, attempt: Attempt) -> str:
     """The error as one line without secrets, since reasons are stored, listed and logged."""
-    text = str(error) if isinstance(error, DeliveryError) else f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, DeliveryError):
+        text = error.render().replace("\n  help: ", "; ")
     for secret in sorted(_secrets(attempt.request.config), key=len, reverse=True):
         text = text.replace(secret, "***")
     text = " ".join(text.split())

@@ -7,6 +7,7 @@ from typing import cast
 
 from retain.language.checking.expressions import read_value
 from retain.language.codes.table import CODES
+from retain.language.condition import Condition
 from retain.language.documents.nodes import ListNode, MapNode, Node, Scalar
 from retain.language.documents.shapes import (
     Problems,
@@ -30,6 +31,7 @@ from retain.language.rules import (
     Rule,
     Runs,
     Status,
+    Step,
 )
 from retain.language.syntax.ast import Field
 
@@ -74,7 +76,7 @@ def _read(key: Scalar, node: MapNode, was: str, draft: Draft) -> Rule:
     goal_node = node.get("goal")
     goal = read_goal(goal_node, draft) if goal_node is not None else None
     then = node.get("then")
-    steps = read_steps(then, "then", guarded(draft.env, condition), draft)[0] if then is not None else ()
+    steps = _read_body(then, condition, draft, is_known=test is None or condition is not None)
     on_change = read_choice(node.get("on_change"), ON_CHANGE, "on_change", problems) or "finish"
     if on_change == "move":
         for wait in draft.waits_without_id:
@@ -106,6 +108,17 @@ def _read(key: Scalar, node: MapNode, was: str, draft: Draft) -> Rule:
         uses=tuple(draft.actions),
         pin=Pin(node, draft),
     )
+
+
+def _read_body(node: Node | None, condition: Condition | None, draft: Draft, *, is_known: bool) -> tuple[Step, ...]:
+    """The steps; while `if` has an error nobody knows what it makes sure of, and no missing value is told."""
+    if node is None:
+        return ()
+    told = len(draft.problems)
+    steps = read_steps(node, "then", guarded(draft.env, condition), draft)[0]
+    if not is_known:
+        draft.problems[told:] = [problem for problem in draft.problems[told:] if problem.code != "W206"]
+    return steps
 
 
 def _read_allow(node: Node | None, problems: Problems) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from retain.serve.cli.filters import by_option, customer_option, limit_option, p
 from retain.serve.cli.output import (
     QUIET,
     columns,
+    console,
     csv_line,
     hint,
     json_option,
@@ -85,8 +86,9 @@ def list_(
         say("no effects")
     else:
         zone = zone_of(config)
-        table = columns("effect", "at", "customer", "action", "state", fold=["customer", "action", "state"])
-        told = [(effect.id, effect.reason) for effect in found if " " in effect.reason]
+        gap = 1 if console().width < 90 else 2
+        table = columns("effect", "at", "customer", "action", "state", fold=["customer", "action", "state"], gap=gap)
+        told = [(one.id, one.reason) for one in found if " " in one.reason and one.state is not EffectState.DONE]
         for effect in found:
             at = show_time(effect.sent_at or effect.created_at, zone)
             table.add_row(effect.id, at, names.get(effect.customer, ""), effect.action, _state(effect))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
+from rich.padding import Padding
 from rich.text import Text
 
 from retain.app.projects.project import Project
@@ -30,7 +31,7 @@ from retain.serve.cli.output import (
     json_option,
     print_json,
     progress,
-    say,
+    say_labelled,
     show,
     title,
 )
@@ -107,21 +108,21 @@ def _show(project: Project, found: Explanation) -> None:
     room = min(console().width, 120) - head.cell_len - verdict.cell_len
     emit(Text.assemble(head, " " * room if room > 2 else "\n", verdict))
     if found.supposed:
-        say(("  supposing: ", "cyan"), ", ".join(found.supposed))
+        say_labelled("supposing", "cyan", ", ".join(found.supposed))
     table = columns("", "", "", "", fold=[""])
     for line in found.lines:
         mark = Text(line.mark, style=MARKS.get(line.mark, ""))
         table.add_row(Text(line.label, style=QUIET), line.text, mark, line.detail)
     show(table, indent=2)
     if found.would_start_if:
-        say(("  would start if: ", "cyan"), found.would_start_if)
+        say_labelled("would start if", "cyan", found.would_start_if)
     if found.next_look:
-        say(("  next look: ", "cyan"), found.next_look)
+        say_labelled("next look", "cyan", found.next_look)
     for effect in found.effects:
         reason = f", {effect.reason}" if effect.reason else ""
-        say(("  effect: ", "cyan"), f"{effect.action} at {effect.step}, {effect.state.value}{reason}")
+        say_labelled("effect", "cyan", f"{effect.action} at {effect.step}, {effect.state.value}{reason}")
     for (action, why), steps in _grouped(found.unsent).items():
-        say(("  not sent: ", "yellow"), f"{action} at {', '.join(steps)}: {why}")
+        say_labelled("not sent", "yellow", f"{action} at {', '.join(steps)}: {why}")
     _hints(found)
 
 
@@ -147,7 +148,8 @@ def _explain_losses(project: Project, name: str, at: Instant, *, as_json: bool) 
         counts = [f"{count:,}" for count in (left, clause.lost, clause.unknown, clause.alone)]
         table.add_row(Text(clause.label, style=QUIET), clause.text, *counts)
     show(table, indent=2)
-    say(("  lost: at this clause; missing: those of them without a value; alone: kept out by nothing else", QUIET))
+    legend = "lost: at this clause; missing: those of them without a value; alone: kept out by nothing else"
+    emit(Padding(Text(legend, style=QUIET), (0, 0, 0, 2)))
 
 
 def _hints(found: Explanation) -> None:

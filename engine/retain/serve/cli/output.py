@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -94,7 +94,11 @@ def emit(what: RenderableType) -> None:
 
 def title(text: str, note: str = "") -> None:
     """What the rest is about."""
-    say((text, NAME), (f"   {note}" if note else "", QUIET))
+    line = Text.assemble((text, NAME), (f"   {note}" if note else "", QUIET))
+    if note and line.cell_len > console().width:  # what does not fit goes on below, indented
+        emit(Group(Text(text, style=NAME), Padding(Text(note, style=QUIET), (0, 0, 0, 2))))
+    else:
+        emit(line)
 
 
 def hint(*commands: str) -> None:
@@ -140,6 +144,15 @@ def pairs(entries: Iterable[tuple[str | Text, str | Text]], *, indent: int = 0) 
     for label, value in entries:
         table.add_row(label, value if isinstance(value, Text) else Text(value))
     show(table, indent=indent)
+
+
+def say_labelled(label: str, style: str, text: str) -> None:
+    """`  label: text`; where the text goes on in the next line, it stands below its own beginning."""
+    table = Table.grid(padding=(0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(Text(f"{label}: ", style=style), text)
+    show(table, indent=2)
 
 
 def say_listed(number: int, what: str, limit: int, zone: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from retain.app.reports.segments import (
@@ -37,10 +39,12 @@ def list_(as_json: bool) -> None:
         say("no segments", ("; they stand under segments: in a rule file", QUIET))
         return
     costs = {asked.name.removeprefix("segment "): asked.cost for asked in asked_of_all(load().ruleset)}
-    table = columns("segment", "who", "cost", fold=["who", "cost"])
     for name, segment in sorted(segments.items()):
-        table.add_row(name, segment.description or _text(segment), costs[name].text)
-    show(table)
+        title(name, costs[name].text)
+        if segment.description:
+            say("  ", segment.description)
+        else:
+            _show_lines([clause.text for clause in segment.condition.clauses])
     hint("retain segments show SEGMENT")
 
 
@@ -77,8 +81,7 @@ def show_(name: str, what: str | None, as_json: bool) -> None:
         how = told["found_by"] if has_its_index(project, segment) else f"{told['found_by']}; make it: retain db index"
         pairs([("customers", f"{count:,}"), ("cost", how), ("file", told["file"])])
         click.echo()
-        for line in told["if"]:
-            say("  - ", line)
+        _show_lines(told["if"])
         hint(f"retain segments show {name} --explain", f"retain segments show {name} --ids")
 
 
@@ -101,5 +104,9 @@ def _show_losses(segment: Segment, total: int, lines: list[Loss], *, as_json: bo
     show(table)
 
 
-def _text(segment: Segment) -> str:
-    return " and ".join(clause.text for clause in segment.condition.clauses)
+def _show_lines(lines: Sequence[str]) -> None:
+    """The lines of a condition; one that is too long goes on below itself."""
+    table = columns("", "", fold=[""], gap=1)
+    for line in lines:
+        table.add_row("-", line)
+    show(table, indent=2)
