@@ -249,12 +249,12 @@ def main() -> int:
         for _ in range(rounds):
             for world in worlds:
                 world.decide(batches)
+        starts = {sum(world.store.counts().runs.values()) for world in worlds}
+        assert len(starts) == 1, f"the same runs must be started: {starts}"
         if args.profile:
             profile = cProfile.Profile()
             profile.runcall(worlds[-1].decide, batches)
             pstats.Stats(profile).sort_stats("tottime").print_stats(40)
-        starts = {sum(world.store.counts().runs.values()) for world in worlds}
-        assert len(starts) == 1, f"the same runs must be started: {starts}"
     return report(args, _figures(worlds, batches * BATCH))
 
 

@@ -161,7 +161,7 @@ def _verdicts(world: VirtualEngine) -> dict[tuple[str, str], list[tuple[Instant,
         summary = store.summary_of(event.seq)
         assert summary is not None
         came: dict[str, list[Outcome]] = {}
-        for number, outcome, _ in outcomes_of(summary):
+        for number, outcome, _ in outcomes_of(store, summary):
             came.setdefault(rules[number], []).append(outcome)
         place = (event.cause_seq or event.seq, event.seq)
         for rule, outcomes in came.items():

@@ -41,7 +41,7 @@ def test_every_condition_that_is_true_is_found(seed: int) -> None:
     index, alone = Index(nodes), [compile_condition(clauses) for clauses in nodes]
     found_true = left_out = 0
     for scope in population(Random(seed), 80):
-        looked_at = {*index.rest, *index.hits(scope)}
+        looked_at = set(index.places(scope))
         true = {place for place, condition in enumerate(alone) if condition(replace(scope, metrics={})) < 0}
         assert true <= looked_at, [texts[place] for place in true - looked_at]
         found_true += len(true)
@@ -88,7 +88,7 @@ def test_the_rarest_access_is_chosen_and_told_as_it_is_written(text: str, told: 
 @pytest.mark.parametrize("value", [None, 1, 1.0, True, [], ["web"], {"a": 1}, "Web", " web", "web\0"])
 def test_a_value_that_is_not_the_text_finds_nothing_and_harms_nothing(value: object) -> None:
     index = Index([[checked("event.channel == 'web'", environment())]])
-    assert index.hits(Scope(now=0, customer={}, history=History(), first_seen=0, event={"channel": value})) == []
+    assert index.places(Scope(now=0, customer={}, history=History(), first_seen=0, event={"channel": value})) == []
 
 
 @given(rule_texts(), streams())

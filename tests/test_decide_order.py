@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-import msgspec
 import pytest
 
-from decide_help import NOON, OUTCOME_NAMES, engine, outcomes, plan, runs
+from decide_help import NOON, engine, outcomes, plan, runs
+from retain.app.reports.outcomes import outcomes_of
 from retain.instants import DAY, HOUR
 from retain.model import Json
 from retain.testing.virtual import VirtualEngine
@@ -143,11 +143,7 @@ def summary_of(world: VirtualEngine, seq: int) -> list[str]:
     """The outcomes in the packed summary of an event."""
     found = world.store.summary_of(seq)
     assert found is not None
-    return [OUTCOME_NAMES[outcome] for _, outcome, _ in _unpacked(found.packed)]
-
-
-def _unpacked(packed: bytes) -> list[tuple[int, int, int]]:
-    return [tuple(entry) for entry in msgspec.msgpack.decode(packed)]
+    return [outcome.value for _, outcome, _ in outcomes_of(world.store, found)]
 
 
 def test_a_refusal_before_the_conditions_hold_stands_in_the_summary_alone() -> None:
@@ -156,7 +152,7 @@ def test_a_refusal_before_the_conditions_hold_stands_in_the_summary_alone() -> N
     world.event("c1", "a", {"n": 2})
     found = world.store.summary_of(1)
     assert found is not None
-    assert [(OUTCOME_NAMES[outcome], clause) for _, outcome, clause in _unpacked(found.packed)] == [("if", 1)]
+    assert [(outcome, clause) for _, outcome, clause in outcomes_of(world.store, found)] == [("if", 1)]
     assert world.decisions() == []
 
 

@@ -14,9 +14,10 @@ from retain.decide.derive import names_of
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import is_late
 from retain.decide.merge import merge_customers
+from retain.decide.outcomes import Outcomes
 from retain.decide.planned import plan_customer
 from retain.decide.runs import deepen
-from retain.decide.starts import Outcomes, start_by_event
+from retain.decide.starts import start_by_event
 from retain.decide.steps import step_index
 from retain.decide.watches import Edge, look, touched
 from retain.language.rules import EventTrigger, Rule, WaitForStep
@@ -46,7 +47,7 @@ def drain(facts: Facts) -> None:
 def _decide_one(facts: Facts, event: Event) -> None:
     customer = facts.customer(event.customer)
     moment = Moment.of_event(event)
-    outcomes: Outcomes = []
+    outcomes = Outcomes()
     if event.merged_from is not None:
         merge_customers(facts, event.merged_from, customer, moment)
     is_new = event.seq == customer.first_seq

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple, TypeAlias
 
+from retain.decide.outcomes import Outcomes
 from retain.decide.records import RecordBook
 from retain.errors import NeedsError
 from retain.language.plan import Plan
@@ -135,7 +136,7 @@ class Changes:
     cancelled: list[tuple[str, str]] = field(default_factory=list)  # (run id, reason): its pending effects
     events: list[Event] = field(default_factory=list)  # derived, with negative working numbers
     posted: list[Event] = field(default_factory=list)  # made for another customer, to be decided in their own turn
-    summaries: list[tuple[int, Instant, list[tuple[str, int, int]], list[Change]]] = field(default_factory=list)
+    summaries: list[tuple[int, Instant, Outcomes, list[Change]]] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
     consents: list[tuple[int, str, bool, Instant, str]] = field(default_factory=list)
     suppressions: list[tuple[str, str, str, Instant]] = field(default_factory=list)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias, cast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from retain.decide.advance import advance, finish_run
 from retain.decide.facts import OUTCOME_NUMBER, OUTCOMES, CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion, Verdict, is_late, judge, refusal
+from retain.decide.outcomes import Outcomes, Refused
 from retain.decide.runs import log, open_run
 from retain.decide.scopes import event_scope
 from retain.decide.watches import Edge
-from retain.language.candidates import CONDITION, Candidate, Candidates, Refusal
+from retain.language.candidates import CONDITION, Candidate, Candidates
 from retain.language.rules import Rule
 from retain.language.scope import Scope
+from retain.language.screening.masks import places_of
 from retain.model import DecisionRow, Event, Json, Outcome
 
-Outcomes: TypeAlias = list[Refusal]  # one per rule looked at; a start has no clause
 Entry: TypeAlias = tuple[Candidate, Occasion]
 
 # Refusals before or at `if` go into the packed summary only; from there on each has a row of its own.
@@ -38,24 +40,24 @@ def start_rules(
     Args:
         entries: asked for one by one, because what a start changes, the next rules see.
         scope: of the event, shared by all candidates.
-        outcomes: filled with one entry per candidate.
+        outcomes: filled with one for each candidate; a start has no clause.
     """
     done: set[str] = set()
     tally = facts.tally
     for candidate, occasion in entries:
         rule = candidate.rule
         if rule.id in done:
-            outcomes.append((rule.revision, _OTHER_TRIGGER, -1))
+            outcomes.single.append((rule.revision, _OTHER_TRIGGER, -1))
             continue
         refused = refusal(candidate, customer, occasion, scope)
         if refused is not None:
-            outcomes.append(refused)
+            outcomes.single.append(refused)
             if tally is not None:
                 tally[rule.id, _NAMES[refused[1]]] += 1
             continue
         done.add(rule.id)
         verdict = judge(facts, customer, candidate, occasion, moment)
-        outcomes.append((rule.revision, OUTCOME_NUMBER[verdict.outcome], -1))
+        outcomes.single.append((rule.revision, OUTCOME_NUMBER[verdict.outcome], -1))
         if tally is not None:
             tally[rule.id, verdict.outcome.value] += 1
         if verdict.outcome in _OPENING:
@@ -83,45 +85,43 @@ def start_by_event(
         return
     scope = event_scope(customer, moment, event.fields, changed)
     late = is_late(facts, event)
-    places, refusals = found.look(scope)
-    if late:
-        refused: dict[int, Refusal] = {}
-    elif not edges and None not in refusals:
-        _refuse(facts, found, dict(zip(places, refusals, strict=True)), outcomes)
-        return
-    else:
-        refused = {place: why for place, why in zip(places, refusals, strict=True) if why is not None}
-        places = [place for place in places if place not in refused]
-    trigger: dict[str, Json] = {"kind": "event", "name": event.name, "planned_at": event.occurred_at}
-    occasion = Occasion(event.cause, trigger, event, late)
-    entries = _in_order(customer, found, scope, occasion, edges, places, refused)
-    start_rules(facts, customer, entries, scope, moment, outcomes)
-    _refuse(facts, found, refused, outcomes)
+    look = found.look(scope)
+    refused = _Refused(found, 0 if late else look.failing)
+    if edges or refused.bits != look.looked_at:
+        trigger: dict[str, Json] = {"kind": "event", "name": event.name, "planned_at": event.occurred_at}
+        occasion = Occasion(event.cause, trigger, event, late)
+        places = places_of(look.looked_at ^ refused.bits)
+        entries = _in_order(customer, refused, scope, occasion, edges, places)
+        start_rules(facts, customer, entries, scope, moment, outcomes)
+    if refused.bits:
+        outcomes.refused.append(Refused(found, refused.bits, look.digits))
+        if facts.tally is not None:
+            facts.tally.update((found.all[place].rule.id, _NAMES[CONDITION]) for place in places_of(refused.bits))
 
 
-def _refuse(facts: Facts, found: Candidates, refused: Mapping[int, Refusal | None], outcomes: Outcomes) -> None:
-    """Note candidates that their conditions refuse, for which nothing more is built."""
-    outcomes += cast(Iterable[Refusal], refused.values())
-    if facts.tally is not None:
-        facts.tally.update((found.all[place].rule.id, _NAMES[CONDITION]) for place in refused)
+@dataclass(slots=True)
+class _Refused:
+    """Those whose conditions said no before any rule started, less those that must be asked anew."""
+
+    found: Candidates
+    bits: int
 
 
 def _in_order(
     customer: CustomerFacts,
-    found: Candidates,
+    refused: _Refused,
     scope: Scope,
     occasion: Occasion,
     edges: Sequence[Edge],
     places: Iterable[int],
-    refused: dict[int, Refusal],
 ) -> Iterator[Entry]:
     """Candidates and edges in the order of rule ids and triggers; found anew behind a start that changes the customer.
 
     Args:
+        refused: what is found anew is taken out of it.
         places: of the candidates that are to be judged.
-        refused: what the conditions of the others said before any rule started; what is said anew is taken out.
     """
-    edits = customer.edits
+    edits, found = customer.edits, refused.found
     queue = _queue(found, places, occasion, edges)
     while queue:
         candidate, its_occasion = queue.pop()
@@ -129,8 +129,7 @@ def _in_order(
         if customer.edits != edits:
             edits = customer.edits
             here = candidate.order
-            for place in [place for place in refused if found.all[place].order > here]:
-                del refused[place]
+            refused.bits &= found.up_to(here)
             anew = _queue(found, found.places(scope), occasion, edges)
             queue = [entry for entry in anew if entry[0].order > here]
 

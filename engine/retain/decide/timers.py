@@ -6,6 +6,7 @@ from retain.decide.actions import settle_inline
 from retain.decide.advance import go_on, wake
 from retain.decide.events import drain
 from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.outcomes import Outcomes
 from retain.decide.planned import due_plans, start_of, take
 from retain.decide.scopes import event_scope
 from retain.decide.starts import entry_of, start_rules
@@ -102,4 +103,4 @@ def decide_due_effect(facts: Facts, effect: Effect, moment: Moment) -> None:
 def _start_edge(facts: Facts, customer: CustomerFacts, edge: Edge | None, moment: Moment) -> None:
     if edge is None:
         return
-    start_rules(facts, customer, [entry_of(edge)], event_scope(customer, moment), moment, [])
+    start_rules(facts, customer, [entry_of(edge)], event_scope(customer, moment), moment, Outcomes())

@@ -106,12 +106,12 @@ def _one_of(field: Node, items: Sequence[ast.Literal_]) -> list[Access]:
     if not isinstance(field, ast.Field):
         return []
     own = type_of(field)
-    if not all(_is_kept_by(own, type_of(item)) for item in items):
+    if not all(is_kept_by(own, type_of(item)) for item in items):
         return []
     return _test(field, [convert(literal(item, UTC), type_of(item), own, UTC) for item in items])
 
 
-def _is_kept_by(own: Type, other: Type) -> bool:
+def is_kept_by(own: Type, other: Type) -> bool:
     """Whether a constant becomes a value of the field's own type without loss."""
     if own.kind == "money":
         return other.kind == "int" or (other.kind == "money" and own.scale % other.scale == 0)

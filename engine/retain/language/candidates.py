@@ -1,25 +1,27 @@
 """The rules that one kind of event may start: which of them to look at, and which of those their `if` refuses.
 
-Those that an index finds are asked together by generated functions, so that what fails at its `if` costs no call.
+Those that an index finds are asked together, so that what fails at its `if` costs no call.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from retain.language.condition import Condition
-from retain.language.index import Answer, Index, Screen
+from retain.language.index import Index
 from retain.language.rules import EventTrigger, Rule
 from retain.language.scope import Scope
+from retain.language.screening.screen import Look, Screen
 from retain.language.syntax.ast import Node
 from retain.model import Outcome
 
-Refusal: TypeAlias = Answer  # revision, number of the outcome, clause
+Refusal: TypeAlias = tuple[str, int, int]  # revision, number of the outcome, clause
 
 CONDITION = list(Outcome).index(Outcome.CONDITION)
-_MOST_CLAUSES = 30  # of a condition that is asked together with others
+_MOST_CLAUSES = 16  # of a condition that is asked together with others
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +70,27 @@ class Candidates:
     """The candidates of one event name, in the order of rule ids and triggers.
 
     Args:
+        event: the name.
         every: whether none is left out.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], *, every: bool = False) -> None:
-        self.all = candidates
+    def __init__(self, event: str, candidates: Sequence[Candidate], *, every: bool = False) -> None:
+        self.event, self.all = event, candidates
         self.index = Index([() if every else candidate.nodes for candidate in candidates])
-        asked = [_asked(candidate) for candidate in candidates]
-        refusals = [
-            [(candidate.rule.revision, CONDITION, clause) for clause in range(len(nodes))]
-            for candidate, nodes in zip(candidates, asked, strict=True)
-        ]
-        self.screen = Screen(self.index, asked, refusals)
+        self.screen = Screen(self.index, [_asked(candidate) for candidate in candidates])
+        self._orders = [candidate.order for candidate in candidates]
 
-    def look(self, scope: Scope) -> tuple[Sequence[int], list[Refusal | None]]:
-        """The places of those worth a look, and for each why its `if` refuses it; None where more must be asked."""
+    def look(self, scope: Scope) -> Look:
+        """Which of them are worth a look, and at which clause the `if` of which refuses."""
         return self.screen.look(scope)
 
     def places(self, scope: Scope) -> list[int]:
         """The places of those worth a look, in order."""
-        return sorted([*self.index.rest, *self.index.hits(scope)])
+        return self.index.places(scope)
+
+    def up_to(self, order: tuple[str, int]) -> int:
+        """Bits of all that are not behind an order."""
+        return (1 << bisect_right(self._orders, order)) - 1
 
 
 def _asked(candidate: Candidate) -> tuple[Node, ...]:

@@ -10,15 +10,15 @@ from functools import cached_property
 
 from retain.language.candidates import Candidate, Candidates
 from retain.language.condition import Needs, needs_of
-from retain.language.index import Answer, Index, Screen
+from retain.language.index import Index
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
 from retain.language.scope import Scope
+from retain.language.screening.masks import places_of
+from retain.language.screening.screen import Screen
 from retain.language.syntax.ast import Node
 from retain.language.types import Schema
 from retain.model import Millis, digest
 from retain.registry import RecordKind, Registry
-
-_NO: Answer = ("", -1, -1)  # any answer will do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class WatchGroup:
             self._places[watch.id].append(place)
         conditions = [watch.trigger.condition.nodes for watch in watches]
         still = [[node for node in nodes if _stands_still(node)] for nodes in conditions]
-        self.screen = Screen(Index(conditions), still, [[_NO] * len(nodes) for nodes in still])
+        self.screen = Screen(Index(conditions), still)
 
     def worth_a_look(self, scope: Scope, states: Iterable[str]) -> list[Watch]:
         """Those that can be true now, and those of which the customer has a state that may have to go.
@@ -70,7 +70,8 @@ class WatchGroup:
         """
         if not self.all:
             return []
-        worth = {place for place, answer in zip(*self.screen.look(scope), strict=True) if answer is None}
+        look = self.screen.look(scope)
+        worth = set(places_of(look.looked_at ^ look.failing))
         for state in states:
             worth.update(self._places.get(state, ()))
         return [self.all[place] for place in sorted(worth)]
@@ -132,7 +133,7 @@ class Plan:
         """
         found = self.found.get((event, every))
         if found is None:
-            found = self.found[event, every] = Candidates(self.by_event.get(event, ()), every=every)
+            found = self.found[event, every] = Candidates(event, self.by_event.get(event, ()), every=every)
         return found
 
     def watch_group(self, name: str, *, is_field: bool = False) -> WatchGroup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,9 +19,10 @@ from retain.pipeline.aside import put_aside
 from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.load import load_customers, load_shared_records
 from retain.pipeline.options import Options
+from retain.pipeline.packing import Packing
 from retain.pipeline.shared import SharedMethods
 from retain.pipeline.sweeps import Sweeps
-from retain.pipeline.write import PackedOutcomes, encode, make_batch
+from retain.pipeline.write import encode, make_batch
 from retain.store.rows import Batch
 from retain.store.store import Store
 
@@ -58,8 +59,13 @@ class Pipeline(SharedMethods):
         numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
         sweeps = Sweeps(self.store, plan, self.options, now)
         self._renamed = {rule.was: rule.id for rule in rules if rule.was}
-        self.plan, self._packed, self.sweeps = plan, PackedOutcomes(numbers), sweeps
+        self.plan, self._packing, self.sweeps = plan, Packing(numbers, self._list_numbers(plan, numbers)), sweeps
         self.refresh()
+
+    def _list_numbers(self, plan: Plan, numbers: Mapping[str, int]) -> dict[str, int]:
+        """By the name of each event the number of the list of texts that it can start."""
+        lists = [[numbers[candidate.rule.revision] for candidate in found] for found in plan.by_event.values()]
+        return dict(zip(plan.by_event, self.store.number_lists(lists), strict=True))
 
     def refresh(self) -> None:
         """Forget what is kept in memory between batches; it is read anew, later where the store does not answer."""
@@ -225,7 +231,7 @@ class Pipeline(SharedMethods):
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None:
         """Write a working set in one transaction and keep what later batches read from memory."""
         self._refuse_repeated(facts)
-        made = make_batch(facts, self._packed, watermark)
+        made = make_batch(facts, self._packing, watermark)
         # 0 stands in for nobody, who is one worker's alone; what is written of runs without a customer names it anyway.
         made.about = facts.customers.keys() - {0} if self.store.is_shared else set()
         if batch is not None:

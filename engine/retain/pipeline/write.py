@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from retain.decide.facts import CustomerFacts, Facts
 from retain.model import Change, Json
+from retain.pipeline.packing import Packing
 from retain.store.rows import Batch, ConsentRow, CustomerRow, Merge, PauseRow, Summary, SuppressionRow
 
-_pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
 
 
-class PackedOutcomes(dict[tuple[str, int, int], bytes]):
-    """Outcomes as they stand packed in summaries: there are few different ones, so each is packed once.
-
-    Args:
-        numbers: short numbers of the plan's revisions.
-    """
-
-    def __init__(self, numbers: Mapping[str, int]) -> None:
-        self._numbers = numbers
-
-    def __missing__(self, outcome: tuple[str, int, int]) -> bytes:
-        revision, number, clause = outcome
-        packed = self[outcome] = _pack((self._numbers.get(revision, 0), number, clause))
-        return packed
-
-    def list_of(self, outcomes: Sequence[tuple[str, int, int]]) -> bytes:
-        """A MessagePack array of them: its length, then the parts."""
-        length = len(outcomes)
-        head = bytes([0x90 | length]) if length < 16 else b"\xdc" + length.to_bytes(2, "big")
-        return head + b"".join(map(self.__getitem__, outcomes))
-
-
-def make_batch(facts: Facts, packed: PackedOutcomes, watermark: int | None) -> Batch:
+def make_batch(facts: Facts, packing: Packing, watermark: int | None) -> Batch:
     """All that the decisions of one batch want written.
 
     Args:
-        packed: packs the outcomes of the summaries.
+        packing: of the outcomes in the summaries.
         watermark: the last accepted event that is decided with it; None where none is.
     """
     changes = facts.changes
@@ -53,7 +31,7 @@ def make_batch(facts: Facts, packed: PackedOutcomes, watermark: int | None) -> B
     batch.effects = list(changes.effects.values())
     batch.cancel_effects_of = changes.cancelled
     batch.summaries = [
-        Summary(seq, at, packed.list_of(outcomes), pack_changes(changed))
+        Summary(seq, at, packing.pack(outcomes), pack_changes(changed))
         for seq, at, outcomes, changed in changes.summaries
     ]
     batch.decisions = changes.decisions

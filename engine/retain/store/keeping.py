@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 
 from retain.errors import NotFoundError
-from retain.model import Instant, Record
+from retain.model import Instant, Record, digest
 from retain.store.codec import RECORD_COLUMNS, record_of
 from retain.store.committing import INSERT_CONSENT, INSERT_SUPPRESSION
 from retain.store.database import Database
@@ -15,6 +16,11 @@ _REVISION = "SELECT number, revision, rule, source, at, language FROM rule_revis
 _INSERT_REVISION = (  # asked first, because a conflict would use up a number on PostgreSQL
     "INSERT INTO rule_revisions (revision, rule, source, at, language) SELECT ?, ?, ?, ?, ?"
     " WHERE NOT EXISTS (SELECT 1 FROM rule_revisions WHERE revision = ? AND rule = ?) ON CONFLICT DO NOTHING"
+)
+_LISTS = "SELECT digest, number FROM candidate_lists WHERE digest IN {wanted}"
+_INSERT_LIST = (
+    "INSERT INTO candidate_lists (members, digest) SELECT ?, ?"
+    " WHERE NOT EXISTS (SELECT 1 FROM candidate_lists WHERE digest = ?) ON CONFLICT DO NOTHING"
 )
 _BREAKER = "breaker:"  # before the rule's id, among the counters
 
@@ -68,6 +74,29 @@ class KeepingMethods:
             raise NotFoundError("revision", f"{rule} {revision}")
         number: int = row[0]
         return number
+
+    def number_lists(self, lists: Sequence[Sequence[int]]) -> list[int]:
+        """The number of each list of texts, in summaries; those that are new are kept."""
+        rows = [
+            (members, digest(members, size=32)) for members in (json.dumps(one, separators=(",", ":")) for one in lists)
+        ]
+        with self._db.write() as session:
+            session.change_many(_INSERT_LIST, [(*row, row[1]) for row in rows])
+            known = dict[str, int](session.rows_in(_LISTS, [hashed for _, hashed in rows]))
+        return [known[hashed] for _, hashed in rows]
+
+    def members_of(self, number: int) -> list[int]:
+        """The texts that a list in a summary names, by their numbers.
+
+        Raises:
+            NotFoundError: there is no such list.
+        """
+        with self._db.read() as session:
+            row = session.row("SELECT members FROM candidate_lists WHERE number = ?", (number,))
+        if row is None:
+            raise NotFoundError("list of candidates", str(number))
+        members: list[int] = json.loads(row[0])
+        return members
 
     def load_revision(self, revision: str) -> tuple[str, str] | None:
         """The (rule, source) that waiting runs are pinned to."""

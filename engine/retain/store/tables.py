@@ -25,7 +25,7 @@ from retain.store.worker_tables import Text, metadata
 
 __all__ = ["SCHEMA_VERSION", "metadata"]
 
-SCHEMA_VERSION = "0002"  # the newest migration
+SCHEMA_VERSION = "0003"  # the newest migration
 
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite makes the row number of an INTEGER key only
 
@@ -109,7 +109,7 @@ summaries = Table(
     metadata,
     Column("event_seq", _ID, primary_key=True, comment="the event that was decided"),
     Column("at", BigInteger, nullable=False, comment="the instant of its decision"),
-    Column("packed", LargeBinary, nullable=False, comment="revision, outcome and clause of each rule looked at"),
+    Column("packed", LargeBinary, nullable=False, comment="outcome and clause of each rule looked at, packed"),
     Column("changes", Text, comment="JSON list of [field, before, after]; NULL where nothing changed"),
 )
 
@@ -235,6 +235,12 @@ rule_revisions = Table(
     Index("rule_revisions_revision", "revision", "rule", unique=True),
     Index("rule_revisions_rule", "rule"),
 )
+
+candidate_lists = Table("candidate_lists", metadata,
+    Column("number", Integer, primary_key=True, comment="stands for the list in summaries"),
+    Column("members", Text, nullable=False, comment="JSON: numbers of the texts that one event can start, in order"),
+    Column("digest", Text, nullable=False, unique=True, comment="hash of the members"),
+)  # fmt: skip
 
 schedules = Table(
     "schedules",

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from retain.app.reports.outcomes import outcomes_of
 from retain.decide.facts import Performed
 from retain.instants import format_duration
 from retain.model import DecisionRow, Instant, Outcome
+from retain.pipeline.packing import Unpacking
 from retain.store.rows import CustomerRow
 from retain.testing.expectations import name_of, shown
 from retain.testing.virtual import VirtualEngine
@@ -83,9 +83,10 @@ class Timeline:
     def _unheard(self, engine: VirtualEngine, names: dict[int, str]) -> Iterator[Moment]:
         """Starts that were refused before or at `if`: these stand in the summaries of events only."""
         rules = {row.number: row.rule for row in engine.store.list_revisions()}
+        unpacking = Unpacking(engine.store)
         for summary in engine.store.summaries_after(-(1 << 60), _ALL):
             event = engine.store.event(summary.event_seq)
-            for number, what, clause in outcomes_of(summary):
+            for number, what, clause in unpacking.each(summary.packed):
                 rule = rules.get(number, "")
                 if rule not in engine.plan.rules or what not in _SILENT:
                     continue

@@ -242,7 +242,7 @@ def _told(world: World, rule: Rule, event: Event) -> str:
     """The clause that refused, as the summary says; what an index left out is asked anew."""
     summary = world.store.summary_of(event.seq)
     number = world.store.revision_number(rule.id, rule.revision)
-    for known, outcome, clause in outcomes_of(summary) if summary is not None else ():
+    for known, outcome, clause in outcomes_of(world.store, summary) if summary is not None else ():
         if known == number:
             texts = rule.condition.clauses if rule.condition is not None else ()
             return f"if: {texts[clause].text}" if 0 <= clause < len(texts) else outcome.value

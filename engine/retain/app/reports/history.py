@@ -108,7 +108,7 @@ def _of_event(store: Store, event: Event, texts: Mapping[int, str], *, refusals:
         yield Entry(event.received_at, "change", f"{name}: {_shown(before)} to {_shown(after)}", run=event.origin)
     if is_update and not changes:
         yield Entry(event.received_at, "change", "nothing changed")
-    for number, outcome, clause in outcomes_of(summary) if refusals else ():
+    for number, outcome, clause in outcomes_of(store, summary) if refusals else ():
         if outcome in SUMMARY_ONLY and outcome is not Outcome.MERGED_TRIGGER and number in texts:
             where = f" {clause + 1}" if outcome is Outcome.CONDITION and clause >= 0 else ""
             text = f"{texts[number]} not started: {outcome.value}{where}"

@@ -188,7 +188,7 @@ def revision_at(store: Store, rule: str, event: Event) -> str:
     if summary is None:
         return ""
     texts = {row.number: row for row in store.list_revisions() if row.rule == rule}
-    return next((texts[number].revision for number, _, _ in outcomes_of(summary) if number in texts), "")
+    return next((texts[number].revision for number, _, _ in outcomes_of(store, summary) if number in texts), "")
 
 
 def _message(event: Event) -> Message:

@@ -6,16 +6,13 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
-import msgspec
-
-from retain.decide.facts import OUTCOMES
 from retain.decide.starts import SUMMARY_ONLY
 from retain.model import Outcome
+from retain.pipeline.packing import Unpacking
 from retain.store.rows import RuleStats, Summary
 from retain.store.store import Store
 
 __all__ = ["RuleStats", "outcomes_of", "rule_stats"]
-_unpack = msgspec.msgpack.Decoder(list[tuple[int, int, int]]).decode
 _CHUNK = 20_000
 
 
@@ -33,20 +30,21 @@ def rule_stats(store: Store, rules: Collection[str]) -> dict[str, RuleStats]:
     return found
 
 
-def outcomes_of(summary: Summary) -> list[tuple[int, Outcome, int]]:
+def outcomes_of(store: Store, summary: Summary) -> list[tuple[int, Outcome, int]]:
     """(number of the rule's text, outcome, clause) of every rule that was looked at."""
-    return [(number, OUTCOMES[outcome], clause) for number, outcome, clause in _unpack(summary.packed)]
+    return Unpacking(store).each(summary.packed)
 
 
 def _refusals(store: Store) -> dict[str, Counter[str]]:
     names = {row.number: row.rule for row in store.list_revisions()}
-    counted: dict[str, Counter[str]] = {}
-    position = -1
+    counted: Counter[tuple[int, Outcome]] = Counter()
+    position, unpacking = -1, Unpacking(store)
     while summaries := store.summaries_after(position, _CHUNK):
         for summary in summaries:
-            for number, what, _ in outcomes_of(summary):
-                rule = names.get(number)
-                if rule is not None and what in SUMMARY_ONLY:
-                    counted.setdefault(rule, Counter())[what.value] += 1
+            counted.update((number, what) for number, what, _ in unpacking.each(summary.packed))
         position = summaries[-1].event_seq
-    return counted
+    found: dict[str, Counter[str]] = {}
+    for (number, what), count in counted.items():
+        if number in names and what in SUMMARY_ONLY:
+            found.setdefault(names[number], Counter())[what.value] += count
+    return found

@@ -47,42 +47,19 @@ def compile_condition(nodes: Sequence[Node]) -> Callable[[Scope], int]:
     )
 
 
-def compile_screen(
-    conditions: Sequence[Sequence[Node]], answers: Sequence[Sequence[Json]]
-) -> Callable[[Scope], list[Json]]:
-    """One function for many conditions: for each the answer that stands for its first node that is not true.
-
-    Where all are true, or there is none, it gives None. A field is read once for all conditions.
+def compile_values(wanted: Sequence[tuple[Node, bool]]) -> Callable[[Scope], tuple[Json, ...]]:
+    """A function that gives the values of some expressions, None for each that is missing.
 
     Args:
-        answers: for each condition one answer for each of its nodes.
+        wanted: expressions; with True beside it whether a condition is true, for which an unknown is not.
     """
     module = _new_module()
-    body = Body(module, shares_fields=True)
-    entries = []
-    for nodes, given in zip(conditions, answers, strict=True):
-        failing = [
-            f"{module.constant(one)} if not {body.test(node, True)} else "
-            for node, one in zip(nodes, given, strict=True)
-        ]
-        entries.append("".join(failing) + "None")
-    lines = [*body.new_bindings(), f"return [{', '.join(entries)}]"]
-
-    def slow(scope: Scope) -> list[Json]:
-        failing = [_first_failing(nodes, scope) for nodes in conditions]
-        return [given[index] if index >= 0 else None for index, given in zip(failing, answers, strict=True)]
-
-    return cast(Callable[[Scope], list[Json]], _build(module, lines, slow))
-
-
-def compile_values(nodes: Sequence[Node]) -> Callable[[Scope], tuple[Json, ...]]:
-    """A function that gives the values of some expressions, None for each that is missing."""
-    module = _new_module()
     body = Body(module)
-    code = "".join(f"{body.value(node)}, " for node in nodes)
+    code = "".join(f"{body.test(node, True) if is_test else body.value(node)}, " for node, is_test in wanted)
 
     def slow(scope: Scope) -> tuple[Json, ...]:
-        return tuple(evaluate(node, scope) for node in nodes)
+        found = [(evaluate(node, scope), is_test) for node, is_test in wanted]
+        return tuple(value is True if is_test else value for value, is_test in found)
 
     return cast(Callable[[Scope], tuple[Json, ...]], _build(module, [*body.new_bindings(), f"return ({code})"], slow))
 

@@ -1,0 +1,140 @@
+"""Where each clause of many conditions is answered: in a table of the value that it compares, or on its own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from retain.language.codegen.tests import cost
+from retain.language.screening.atoms import Atom, alternatives_of, atoms_of, key_of
+from retain.language.screening.masks import Fails, Test, mask_of, table_of
+from retain.language.syntax.ast import Node
+
+_SHARED = 2.0  # of the conditions that are looked at so many must ask for a value, before it is found for all of them
+_DEAR = 5  # the price of an expression from which on it is asked for only where it decides something
+_MOST_CHOICES = 4  # parts of an `or`
+
+Choices: TypeAlias = list[list[Atom]]  # all atoms of at least one of them hold where the clause is true
+
+
+class Value(NamedTuple):
+    """An expression that many conditions compare; of a test it is whether that is true."""
+
+    node: Node
+    is_test: bool
+
+
+@dataclass(slots=True)
+class Row:
+    """The clauses of one number, over all conditions.
+
+    Args:
+        shift: where its bits begin among those that fail.
+        either: places whose clause fails only where all its choices do.
+        dear: (places, number of the value, which fail by it) of values that are asked for while a place is undecided.
+        alone: places that are asked one by one.
+    """
+
+    shift: int
+    either: int = 0
+    dear: list[tuple[int, int, Fails]] = field(default_factory=list)
+    alone: int = 0
+
+
+class Layout:
+    """Rows and tables of some conditions.
+
+    Args:
+        odds: of each condition, how likely it is to be looked at.
+    """
+
+    def __init__(self, conditions: Sequence[Sequence[Node]], odds: Sequence[float]) -> None:
+        self._size = len(conditions)
+        self.rows = [Row(number * self._size) for number in range(max(map(len, conditions), default=0))]
+        self._weights: dict[str, float] = defaultdict(float)
+        read = [[_read(node) for node in nodes] for nodes in conditions]
+        for clauses, chance in zip(read, odds, strict=True):
+            for key in {atom.key for choices in clauses for atoms in choices for atom in atoms}:
+                self._weights[key] += chance
+        self._cheap: dict[str, list[Test]] = defaultdict(list)
+        self._dear: dict[tuple[str, int], list[Test]] = defaultdict(list)
+        most = self._place(read)
+        over = len(self.rows)
+        self.choices = [(over + number) * self._size for number in range(most)]  # shifts of all choices but the first
+        self.values = [_value(tests) for tests in self._cheap.values()]
+        self.tables = [table_of(tests) for tests in self._cheap.values()]
+        self.dear = self._place_dear()
+        del self._cheap, self._dear, self._weights
+
+    def _place(self, read: Sequence[Sequence[Choices]]) -> int:
+        """File the atoms of every clause; how many rows the further choices take."""
+        over, most, spare = len(self.rows), 0, dict[int, int]()
+        for place, clauses in enumerate(read):
+            for number, choices in enumerate(clauses):
+                row = self.rows[number]
+                if not self._is_shared(choices) or (len(choices) > 1 and place in spare):
+                    row.alone |= 1 << place
+                    continue
+                for choice, atoms in enumerate(choices):
+                    for atom in atoms:
+                        self._file(atom, number if choice == 0 else over + choice - 1, place)
+                if len(choices) > 1:
+                    row.either |= 1 << place
+                    spare[place] = len(choices) - 1
+                    most = max(most, len(choices) - 1)
+        # A choice that a clause does not have fails always.
+        self.always = mask_of(
+            (over + number) * self._size + place for place, used in spare.items() for number in range(used, most)
+        )
+        return most
+
+    def _file(self, atom: Atom, row: int, place: int) -> None:
+        if _is_dear(atom):
+            self._dear[atom.key, row].append((place, atom))
+        else:
+            self._cheap[atom.key].append((row * self._size + place, atom))
+
+    def _is_shared(self, choices: Choices) -> bool:
+        """Whether tables can answer a clause: its values are looked up, and each decides one thing in it."""
+        if len(choices) > 1 and (len(choices) > _MOST_CHOICES or any(_is_dear(atom) for atom in _flat(choices))):
+            return False
+        if any(len({atom.key for atom in atoms}) < len(atoms) for atoms in choices):
+            return False
+        return all(self._weights[atom.key] >= _SHARED for atom in _flat(choices))
+
+    def _place_dear(self) -> list[Value]:
+        """Give each row its dear values, by their numbers in the list of all."""
+        numbers: dict[str, int] = {}
+        values: list[Value] = []
+        for (key, row), tests in self._dear.items():
+            if key not in numbers:
+                numbers[key] = len(values)
+                values.append(_value(tests))
+            self.rows[row].dear.append((mask_of(place for place, _ in tests), numbers[key], table_of(tests)))
+        return values
+
+
+def _read(node: Node) -> Choices:
+    """A clause as atoms, or else as choices of atoms, or else as one atom that is whether it is true."""
+    atoms = atoms_of(node)
+    if atoms is not None:
+        return [atoms]
+    choices = alternatives_of(node)
+    if choices is not None:
+        return choices
+    return [[Atom(node, f"true: {key_of(node)}", "is true")]]
+
+
+def _value(tests: Sequence[Test]) -> Value:
+    atom = tests[0][1]
+    return Value(atom.node, atom.form == "is true")
+
+
+def _is_dear(atom: Atom) -> bool:
+    return cost(atom.node) >= _DEAR
+
+
+def _flat(choices: Choices) -> Iterator[Atom]:
+    return (atom for atoms in choices for atom in atoms)

@@ -1,0 +1,148 @@
+"""Asks many conditions at once: which of them fail, and at which clause.
+
+All answers are bits of integers: one bit for each condition, one row of bits for each clause. A value that many
+conditions compare is found once, and one look-up gives the bits of all clauses that fail by it. What is left, because
+a clause compares what hardly any other one does, is asked one condition after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from retain.language.codegen.conditions import compile_condition, compile_values
+from retain.language.index import Index
+from retain.language.scope import Scope
+from retain.language.screening.layout import Layout, Row
+from retain.language.screening.masks import places_of
+from retain.language.syntax.ast import Node
+from retain.model import Json
+
+
+class Look(NamedTuple):
+    """What came of a look, in bits of places.
+
+    Args:
+        looked_at: what the index found; the others are not true.
+        failing: those of them that fail.
+        digits: of those that fail the number of the first clause that is not true: binary digit n in the nth integer.
+    """
+
+    looked_at: int
+    failing: int
+    digits: Sequence[int]
+
+
+def clauses_of(failing: int, digits: Sequence[int]) -> list[tuple[int, int]]:
+    """Each place that fails with the number of its first clause that is not true, in order."""
+    return [
+        (place, sum((digit >> place & 1) << power for power, digit in enumerate(digits)))
+        for place in places_of(failing)
+    ]
+
+
+class Screen:
+    """Asks conditions as an index finds them.
+
+    Args:
+        conditions: what is asked of each place, which may be another condition than the index goes by; one without
+            clauses never fails.
+    """
+
+    def __init__(self, index: Index, conditions: Sequence[Sequence[Node]]) -> None:
+        self._index, self._conditions = index, conditions
+        self._own: dict[int, Callable[[Scope], int]] = {}
+
+    def look(self, scope: Scope) -> Look:
+        """Which of the conditions that the index finds fail, and where."""
+        looked_at = self._index.looked_at(scope)
+        if not looked_at:
+            return Look(0, 0, ())
+        layout = self._layout
+        failing = layout.always
+        for value, fails in zip(self._values(scope), layout.tables, strict=True):
+            failing |= fails(value)
+        rows, digits = layout.rows, [0] * self._width
+        undecided, passed, known = looked_at, 0, dict[int, Json]()
+        for number, row in enumerate(rows):
+            here = failing >> row.shift & undecided
+            if here & row.either:
+                here = self._either(row, here, failing)
+            if row.dear:
+                here = self._dear(row, scope, undecided, here, known)
+            if here:
+                undecided ^= here
+                _note(digits, number, here)
+            if undecided & row.alone:
+                passed |= self._one_by_one(scope, undecided & row.alone, digits)
+                undecided &= ~row.alone
+            if not undecided:
+                break
+        return Look(looked_at, looked_at & ~(undecided | passed), digits)
+
+    def prepare(self) -> None:
+        """Compile all now instead of each part when it is first needed."""
+        places = {place for row in self._layout.rows for place in places_of(row.alone)}
+        for place in sorted(places):
+            self._condition(place)
+        _ = self._values, self._dear_values
+
+    def _either(self, row: Row, here: int, failing: int) -> int:
+        """Those that fail, less those of which another choice may hold."""
+        others = here & row.either
+        for shift in self._layout.choices:
+            others &= failing >> shift
+        return here & ~row.either | others
+
+    def _dear(self, row: Row, scope: Scope, undecided: int, here: int, known: dict[int, Json]) -> int:
+        """Those that fail, also by values that are asked for only now; each is asked for once."""
+        for places, number, fails in row.dear:
+            asked = undecided & ~here & places
+            if asked:
+                if number not in known:
+                    (known[number],) = self._dear_values[number](scope)
+                here |= fails(known[number]) & asked
+        return here
+
+    def _one_by_one(self, scope: Scope, asked: int, digits: list[int]) -> int:
+        """Ask these by functions of their own; those that are true."""
+        passed = 0
+        for place in places_of(asked):
+            number = self._condition(place)(scope)
+            if number < 0:
+                passed |= 1 << place
+            else:
+                _note(digits, number, 1 << place)
+        return passed
+
+    def _condition(self, place: int) -> Callable[[Scope], int]:
+        own = self._own.get(place)
+        if own is None:
+            own = self._own[place] = compile_condition(self._conditions[place])
+        return own
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout(self._conditions, self._index.odds)
+
+    @cached_property
+    def _width(self) -> int:
+        return max(len(self._layout.rows) - 1, 0).bit_length()
+
+    @cached_property
+    def _values(self) -> Callable[[Scope], tuple[Json, ...]]:
+        return compile_values(self._layout.values)
+
+    @cached_property
+    def _dear_values(self) -> list[Callable[[Scope], tuple[Json, ...]]]:
+        return [compile_values([value]) for value in self._layout.dear]
+
+
+def _note(digits: list[int], number: int, places: int) -> None:
+    power = 0
+    while number:
+        if number & 1:
+            digits[power] |= places
+        number >>= 1
+        power += 1
