@@ -352,3 +352,14 @@ def test_a_command_works_as_a_process_too(made: Path) -> None:
     answer = retain("runs", "list", "--json", cwd=made)
     assert (answer.code, answer.err) == (0, "")
     assert len(answer.json) == 3
+
+
+def test_what_would_have_to_be_otherwise_stands_below_its_own_beginning(tmp_path: Path) -> None:
+    tests = "[event.total >= 100, customer.email is present, customer.first_name is present]"
+    rules = f"version: 1\nrules: {{r: {{when: {{event: order_completed}}, if: {tests}, then: [stop: done]}}}}\n"
+    folder = bare(tmp_path / "p", rules)
+    calls = [{"type": "track", "userId": "1", "event": "Order Completed", "properties": {"order_id": "o", "total": 1}}]
+    ask(folder, "import", events_file(tmp_path / "e.jsonl", calls), "--live")
+    lines = ask(folder, "explain", "r", "1").out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("  would start if: event.total"))
+    assert lines[start + 1].startswith(" " * len("  would start if: ") + "and customer")

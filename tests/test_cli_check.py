@@ -249,3 +249,15 @@ def test_a_long_line_is_cut_so_that_the_place_is_seen(tmp_path: Path) -> None:
     line, marks = answer.out.splitlines()[1:3]
     assert too_wide(f"{line}\n{marks}") == []
     assert line[marks.index("^") :].startswith("customer.contry"[: len(line) - marks.index("^") - 1])
+
+
+def test_a_key_that_looks_like_none_is_answered_with_all_that_there_are_below_one_another(tmp_path: Path) -> None:
+    text = "version: 1\nrules:\n  r:\n    blah: 1\n    when: {event: signed_up}\n    then: [{stop: done}]\n"
+    answer = here("-C", bare(tmp_path / "p", text), "check")
+    told = answer.out.splitlines()
+    start = next(number for number, line in enumerate(told) if line.startswith("  help: known: "))
+    assert told[start + 1].startswith("        ")
+    assert " ".join(" ".join(told[start : start + 2]).split()) == (
+        "help: known: allow, breaker, description, exit_when, goal, holdout, if, liveness, on_change, owner, runs,"
+        " status, tags, then, was, when"
+    )

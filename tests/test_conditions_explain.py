@@ -157,3 +157,10 @@ def test_an_explanation_can_be_given_for_anybody_and_any_condition() -> None:
             (report,) = explain(whole, scope)
             assert (report.verdict == "true") is whole.is_true(scope)
             assert report.decisive is bool(report.why) is bool(report.would_be_true_if) is (report.verdict != "true")
+
+
+def test_a_clause_with_or_stands_in_brackets_among_others() -> None:
+    whole = condition("customer.points > 1 or event.total > 99", "customer.consent")
+    assert would_be_true_if(whole, PERSON) == (
+        "(customer.points were more than 1 or event.total were more than 99) and customer.consent were true"
+    )

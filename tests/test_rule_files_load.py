@@ -569,3 +569,43 @@ def test_what_a_waiting_run_is_pinned_to_makes_a_new_revision(old: str, new: str
 )
 def test_what_is_always_current_makes_no_new_revision(old: str, new: str) -> None:
     assert load(PINNED)[0].rules["r"].revision == load(PINNED.replace(old, new))[0].rules["r"].revision
+
+
+BROKEN_STARTS = [
+    ("when: {event: order_completd}", "E112"),
+    ("whne: {event: order_completed}", "E211"),
+    ("description: no start", "E212"),
+    ("when: {evnt: order_completed}", "E309"),
+    ("when: order_completed", "E210"),
+    ("when: []", "E210"),
+    ("when: [{event: order_completd}, {becoms: x}]", "E112 E309"),
+    ("when: {event: order_completed, becomes: [customer.email is present]}", "E309"),
+]
+
+
+@pytest.mark.parametrize(("start", "codes"), BROKEN_STARTS)
+def test_of_a_broken_start_only_the_cause_is_told(start: str, codes: str) -> None:
+    text = f"""
+        version: 1
+        rules:
+          r:
+            {start}
+            if: [event.total >= 20, "trigger.kind == 'event'"]
+            runs: {{per: event.order_id}}
+            exit_when: [{{event: order_completed, same: [order_id]}}]
+            then: [{{task.create: {{title: "order {{{{ event.order_id }}}}"}}}}]
+        """
+    problems = load(text)[1]
+    assert [problem.code for problem in problems] == codes.split(), [problem.render() for problem in problems]
+
+
+def test_of_a_misspelt_kind_of_schedule_only_the_misspelling_is_told() -> None:
+    text = """
+        version: 1
+        rules:
+          r:
+            when: {schedule: {crn: "0 9 * * *"}}
+            if: [customer.email is present]
+            then: [{task.create: {title: hi}}]
+        """
+    assert [problem.code for problem in load(text)[1]] == ["E211"]

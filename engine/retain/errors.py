@@ -150,7 +150,10 @@ class NotFoundError(RetainError):
         )
 
 
+_READ_AT_A_GLANCE = 240  # characters: three lines of a terminal
+_MOST_ALIKE = 8
 _WHERE_NAMES_STAND = {
+    "event": "its message id or number stands in: retain customers show CUSTOMER",
     "customer": "name one by user id, anonymous id, e-mail address, or a key such as user:17",
     "run": "its id stands in: retain runs list",
     "task": "its id stands in: retain tasks list",
@@ -198,7 +201,7 @@ class InDoubtError(DeliveryError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The cure for an unknown name: the nearest known one, or the first few of them."""
+    """The cure for an unknown name: the nearest known one; else all of them where they are few, or those most alike."""
     names = sorted(set(known))
     near = get_close_matches(name, names, 1, 0.6)
     if not near:
@@ -208,5 +211,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return f"did you mean {near[0]}?"
     if not names:
         return ""
-    more = ", …" if len(names) > 8 else ""
-    return f"known: {', '.join(names[:8])}{more}"
+    if len(told := ", ".join(names)) <= _READ_AT_A_GLANCE:
+        return f"known: {told}"
+    first = get_close_matches(name, names, _MOST_ALIKE, 0.0)
+    return f"known: {', '.join(first)} and {len(names) - len(first)} more"

@@ -6,7 +6,7 @@ A part that is wrong gives None, and the problem is in the list; so reading goes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import time
 
 from retain.errors import did_you_mean
@@ -51,7 +51,7 @@ def read_map(node: Node | None, what: str, problems: Problems) -> MapNode | None
 
 def read_keys(
     node: Node,
-    known: Iterable[str],
+    known: Collection[str],
     what: str,
     problems: Problems,
     *,
@@ -63,8 +63,9 @@ def read_keys(
     if read is None:
         return None
     refuse_unknown(read, known, what, problems)
+    misspelt = {did_you_mean(key.text, known) for key in read.keys.values() if key.text not in known}
     for key in required:
-        if key not in read.entries:
+        if key not in read.entries and f"did you mean {key}?" not in misspelt:
             problems.append((at or read).complain("E212", f"{what} needs {key!r}", f"add {key}: …"))
     return read
 

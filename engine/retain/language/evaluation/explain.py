@@ -59,7 +59,8 @@ def explain(condition: Condition, scope: Scope) -> list[ClauseReport]:
 
 def would_be_true_if(condition: Condition, scope: Scope) -> str:
     """What would have to be so for the whole to be true; empty where it is."""
-    return " and ".join(report.would_be_true_if for report in explain(condition, scope) if report.would_be_true_if)
+    found = [report.would_be_true_if for report in explain(condition, scope) if report.would_be_true_if]
+    return found[0] if len(found) == 1 else " and ".join(f"({one})" if " or " in one else one for one in found)
 
 
 def _report(clause: Clause, scope: Scope, *, wanted: bool, decisive: bool) -> ClauseReport:

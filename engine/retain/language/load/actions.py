@@ -129,7 +129,7 @@ def _use(action: Action, key: Scalar, node: MapNode, draft: Draft) -> ActionUse:
         rule=draft.id,
         action=action.name,
         inputs=plain(node),
-        events=tuple(name for name in draft.starts or () if name),
+        events=tuple(name for name in draft.starts or () if name in draft.names.schema.events),
         problem=_problem_at(key, node),
     )
 

@@ -100,7 +100,9 @@ def _event_problem(part: MessagePart, path: str, at: Node, env: Environment) -> 
         where = _where(part, f"event.{path}")
         return at.complain("E406", f"{where} reads event.{path}, and this rule can start without an event")
     for event in dict.fromkeys(env.events):
-        fields = env.schema.events.get(event, {})
+        fields = env.schema.events.get(event)
+        if fields is None:  # told where it is named
+            continue
         if not declares(fields, path):
             cure = did_you_mean(path, fields)
             return at.complain(

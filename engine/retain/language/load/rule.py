@@ -20,7 +20,7 @@ from retain.language.documents.shapes import (
     read_texts,
 )
 from retain.language.load.conditions import guarded, read_conditions
-from retain.language.load.context import RUNNING, STARTED, Draft, Names
+from retain.language.load.context import RUNNING, STARTED, UNREAD, Draft, Names
 from retain.language.load.pinning import Pin
 from retain.language.load.steps import read_steps
 from retain.language.load.triggers import read_exits, read_goal, read_starts
@@ -64,6 +64,8 @@ def read_rule(key: Scalar, node: Node, names: Names) -> tuple[Rule | None, Probl
 def _read(key: Scalar, node: MapNode, was: str, draft: Draft) -> Rule:
     problems = draft.problems
     when = node.get("when")
+    if when is None:
+        draft.starts = (UNREAD,)
     triggers = read_starts(when, draft) if when is not None else ()
     roots = RUNNING if draft.has_customer else RUNNING - {"customer", "metrics"}
     draft.env = draft.names.environment(roots, draft.starts, has_start=True)

@@ -30,6 +30,8 @@ def read_schedule(node: Node, path: str, draft: Draft) -> ScheduleTrigger | None
     if read is None:
         return None
     kinds = [kind for kind in KINDS if kind in read.entries]
+    if not kinds and any(did_you_mean(key, KINDS).startswith("did") for key in read.keys):
+        return None  # a kind that is misspelt was told as such
     if len(kinds) != 1:
         what = f"{' and '.join(kinds)} in one schedule" if kinds else "a schedule needs cron, yearly or date"
         problems.append(node.complain("E309", what, 'write cron: "0 9 * * 1-5", or yearly: customer.birth_date'))

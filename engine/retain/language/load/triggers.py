@@ -12,7 +12,7 @@ from retain.language.documents.nodes import ListNode, MapNode, Node, Scalar
 from retain.language.documents.shapes import misfit, read_duration, read_flag, read_texts, refuse_unknown
 from retain.language.environment import Environment
 from retain.language.load.conditions import read_conditions
-from retain.language.load.context import CUSTOMER, STARTED, Draft, known_event
+from retain.language.load.context import CUSTOMER, STARTED, UNREAD, Draft, known_event
 from retain.language.load.schedules import read_schedule
 from retain.language.rules import BecomesTrigger, EventTrigger, Goal, Trigger
 from retain.model import Problem, slug
@@ -32,16 +32,17 @@ def read_starts(node: Node, draft: Draft) -> tuple[Trigger, ...]:
     for index, item in enumerate(_items(node, "when", draft)):
         kind = _kind(item, _KINDS, draft)
         if kind is None or not isinstance(item, MapNode):
+            events.append(UNREAD)
             continue
         refuse_unknown(item, START_KEYS[kind], f"this trigger ({kind})", draft.problems)
         trigger = _read_start(item, kind, f"when[{index}]", draft)
         named = item.get("event")
-        events.append(slug(named.text) if isinstance(named, Scalar) else "")
+        events.append((slug(named.text) if isinstance(named, Scalar) else UNREAD) if kind == "event" else "")
         if kind == "schedule":
             customer = customer and _names_customers(item)
         if trigger is not None:
             triggers.append(trigger)
-    draft.starts = tuple(events) if any(events) else None
+    draft.starts = (tuple(events) if any(events) else None) if events else (UNREAD,)
     draft.has_customer = customer
     return tuple(triggers)
 
@@ -82,6 +83,9 @@ def _items(node: Node, what: str, draft: Draft) -> list[Node]:
         return [node]
     if isinstance(node, ListNode) and node.items:
         return node.items
+    if isinstance(node, ListNode):
+        draft.problems.append(node.complain("E210", f"{what} names no trigger", "write when: {event: NAME}"))
+        return []
     draft.problems.append(misfit(node, "a trigger or a list of triggers", what, "write when: {event: NAME}"))
     return []
 
@@ -115,8 +119,8 @@ def _read_start(node: MapNode, kind: str, path: str, draft: Draft) -> Trigger | 
 
 def _names_customers(node: MapNode) -> bool:
     schedule = node.get("schedule")
-    keys = schedule.entries.keys() if isinstance(schedule, MapNode) else ()
-    return not keys or bool(keys & {"each", "yearly", "date"})
+    keys = set(schedule.entries) if isinstance(schedule, MapNode) else set()
+    return "cron" not in keys or bool(keys & {"each", "yearly", "date"})
 
 
 def _read_event(node: MapNode, path: str, env: Environment, draft: Draft) -> EventTrigger | None:

@@ -13,7 +13,20 @@ from retain.app.reports.figures import counted
 from retain.app.reports.sarif import sarif
 from retain.model import Json, Problem
 from retain.serve.cli.context import leave, project_dir
-from retain.serve.cli.output import BAD, CAREFUL, GOOD, NAME, QUIET, columns, console, hint, print_json, say, show
+from retain.serve.cli.output import (
+    BAD,
+    CAREFUL,
+    GOOD,
+    NAME,
+    QUIET,
+    columns,
+    console,
+    hint,
+    print_json,
+    say,
+    say_labelled,
+    show,
+)
 
 FORMATS = ("text", "json", "github", "sarif")
 MOST_SHOWN = 10  # warnings of one code on the screen; whoever reads one has to see the others too
@@ -137,7 +150,7 @@ def _show_problem(problem: Problem) -> None:
         out.print(Text(f"  {line}"), soft_wrap=True)
         out.print(Text(f"  {' ' * start}{'^' * width}", style=style), soft_wrap=True)
     if problem.help:
-        out.print(Text.assemble(("  help: ", "cyan"), problem.help), soft_wrap=True)
+        say_labelled("help", "cyan", problem.help)
     out.print()
 
 
