@@ -97,8 +97,8 @@ def ours(store: Store, plan: Plan, seconds: float) -> float:
             if time.perf_counter() - began < seconds:
                 store.accept([_order(number, now) for number in range(sent, sent + BATCH)], now)
                 sent += BATCH
-            while pipeline.step(now).more:
-                pass
+            while (report := pipeline.step(now)).more:
+                assert not report.quarantined, "a task could not be decided"
             answered = 0
             while requests := pipeline.release(now, {"log.write": BATCH}, BATCH):
                 answers = [EffectResult(effect_id=one.effect_id, status="done", attempt=1) for one in requests]
@@ -107,6 +107,7 @@ def ours(store: Store, plan: Plan, seconds: float) -> float:
             done += answered
             if not answered and time.perf_counter() - began >= seconds:
                 time.sleep(0.01)
+                assert time.perf_counter() - began < seconds + PATIENCE_S, f"{sent - done} tasks do not end"
     return done / (time.perf_counter() - began)
 
 

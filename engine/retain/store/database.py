@@ -56,9 +56,7 @@ class Session:
         many = rows if isinstance(rows, list) else list(rows)
         if not many:
             return 0
-        cursor = self.driver.cursor()
-        cursor.executemany(self._dialect.spelled(sql), many)
-        return cursor.rowcount
+        return self._dialect.change_many(self.driver, sql, many)
 
     def limit(self, seconds: float) -> None:
         """Give what follows so long and no longer."""

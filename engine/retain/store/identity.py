@@ -127,14 +127,14 @@ class Resolver:
     def create(self, identity: Identity, first_seen: Instant, seq: int) -> int:
         """A new customer that is first known by this identity."""
         self.last_customer += 1
-        self._new_customers.append((self.last_customer, key_of(identity), first_seen, seq))
+        self._new_customers.append((self.last_customer, key_of(identity), "{}", "{}", first_seen, seq))
         self._link(identity, self.last_customer)
         return self.last_customer
 
     def flush(self) -> None:
         """Write the customers and identities that were made."""
         self._session.change_many(
-            "INSERT INTO customers (id, key, fields, stamps, first_seen, first_seq) VALUES (?, ?, '{}', '{}', ?, ?)",
+            "INSERT INTO customers (id, key, fields, stamps, first_seen, first_seq) VALUES (?, ?, ?, ?, ?, ?)",
             self._new_customers,
         )
         self._session.change_many(

@@ -77,6 +77,10 @@ class Dialect(Protocol):
         """A statement as the driver takes it."""
         ...
 
+    def change_many(self, driver: Driver, sql: str, rows: Sequence[Values]) -> int:
+        """Run one statement for many rows; how many it touched in all."""
+        ...
+
     def lists(self, values: Values) -> Iterable[tuple[str, Values]]:
         """Conditions that a value is in a list, in place of `IN {wanted}`, each with its values."""
         ...

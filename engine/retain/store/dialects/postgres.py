@@ -19,14 +19,17 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 
 from retain.errors import ConfigError, RetainError, StoreBusyError, StoreError, StoreFullError, StoreUnavailableError
+from retain.store.dialects.arrays import by_columns
 from retain.store.dialects.base import BODY_BYTES, Driver, Values, statements_for
 from retain.store.rows import StoreHealth
 
 SCHEMES = ("postgresql://", "postgres://")
 IDLE_IN_TRANSACTION_S = 5  # a process that is stopped in the middle of a transaction holds others up so long
+# Statements are planned anew each time: a plan kept from when a table was small reads all of it, until the server has
+# gathered figures about the table. A batch has few statements, so planning them costs little.
 _SETTINGS = (
     "SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;"
-    " SET lock_timeout = '20s'; SET statement_timeout = '120s';"
+    " SET lock_timeout = '20s'; SET statement_timeout = '120s'; SET plan_cache_mode = force_custom_plan;"
     " SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
     f" SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_S}s'"
 )
@@ -38,6 +41,7 @@ _KEEPALIVE: Mapping[str, int] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+_WORTH_ARRAYS = 4  # rows
 _IDLE, _UNKNOWN = 0, 4  # states of a connection, as libpq numbers them
 _ERRORS: Mapping[str, tuple[type[StoreError], str, str]] = {
     "53100": (StoreFullError, "the database's disk is full", "free some space there; nothing acknowledged is lost"),
@@ -115,6 +119,16 @@ class PostgresDialect:
     def spelled(self, sql: str) -> str:
         """The statement with this driver's marks."""
         return _spelled(sql)
+
+    def change_many(self, driver: Driver, sql: str, rows: Sequence[Values]) -> int:
+        """Run one statement for many rows: once with an array for each column where it is an INSERT, else for each."""
+        at_once = by_columns(sql) if len(rows) >= _WORTH_ARRAYS else None
+        arrays = None if at_once is None else at_once.arrays(rows)
+        if at_once is not None and arrays is not None:
+            return driver.execute(at_once.sql, arrays).rowcount
+        cursor = driver.cursor()
+        cursor.executemany(_spelled(sql), rows)
+        return cursor.rowcount
 
     def lists(self, values: Values) -> Iterable[tuple[str, Values]]:
         """One array, however many values there are."""

@@ -101,6 +101,12 @@ class SqliteDialect:
         """The statement: its form is SQLite's own."""
         return sql
 
+    def change_many(self, driver: Driver, sql: str, rows: Sequence[Values]) -> int:
+        """Run one statement for many rows."""
+        cursor = driver.cursor()
+        cursor.executemany(sql, rows)
+        return cursor.rowcount
+
     def lists(self, values: Values) -> Iterable[tuple[str, Values]]:
         """Lists for `IN`, each with its marks; few lengths, so that statements are prepared once."""
         largest = _LIST_SIZES[-1]
