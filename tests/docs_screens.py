@@ -271,7 +271,7 @@ class _Reader:
         """What was printed, without what differs from run to run."""
         for port, free in self.ports.items():
             printed = re.sub(rf"(:|port: ){free}\b", rf"\g<1>{port}", printed)
-        printed = printed.replace(str(self.home.resolve()), "/home").replace(str(self.home), "/home")
+        printed = printed.replace(str(self.home.resolve()), "/srv").replace(str(self.home), "/srv")
         for pattern, instead in _UNFIXED:
             printed = pattern.sub(instead, printed)
         return printed if not printed or printed.endswith("\n") else f"{printed}\n"

@@ -1,10 +1,9 @@
-"""Small charts: as text for a terminal, as SVG for a page."""
+"""Small charts as text for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from html import escape
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _BAR = "█"
@@ -39,36 +38,3 @@ def bar(value: int, top: int, width: int) -> str:
     """A bar of blocks; what is more than nothing is seen."""
     halves = round(2 * width * value / top) if top else 0
     return _BAR * (halves // 2) + (_HALF if halves % 2 or (value and not halves) else "")
-
-
-def columns_svg(values: Sequence[tuple[str, int]], title: str, *, width: int = 720, height: int = 160) -> str:
-    """Upright columns over time, each with its value as a tooltip."""
-    top = max((value for _, value in values), default=0) or 1
-    step = width / max(1, len(values))
-    head, foot = 18, 20  # room for the highest value, and for the days
-    parts = [f'<svg viewBox="0 0 {width} {head + height + foot}" role="img" aria-label="{escape(title)}">']
-    for number, (label, value) in enumerate(values):
-        tall = height * value / top
-        place = f'x="{number * step:.1f}" y="{head + height - tall:.1f}"'
-        size = f'width="{max(step - 1, 0.5):.1f}" height="{tall:.1f}"'
-        parts.append(f"<rect {place} {size}><title>{escape(label)}: {value:,}</title></rect>")
-    if values:
-        low = head + height + 14
-        parts.append(f'<text x="0" y="{low}">{escape(values[0][0])}</text>')
-        parts.append(f'<text x="{width}" y="{low}" text-anchor="end">{escape(values[-1][0])}</text>')
-        parts.append(f'<text x="0" y="12">at most {top:,}</text>')
-    return "".join([*parts, "</svg>"])
-
-
-def bars_svg(values: Sequence[tuple[str, int]], title: str, *, width: int = 720) -> str:
-    """Lying bars, each with its name and value."""
-    top = max((value for _, value in values), default=0) or 1
-    row, left, right = 24, 240, 90
-    parts = [f'<svg viewBox="0 0 {width} {row * max(1, len(values))}" role="img" aria-label="{escape(title)}">']
-    for number, (label, value) in enumerate(values):
-        y = number * row
-        long = (width - left - right) * value / top
-        parts.append(f'<text x="{left - 8}" y="{y + 16}" text-anchor="end">{escape(label)}</text>')
-        parts.append(f'<rect x="{left}" y="{y + 4}" width="{max(long, 1 if value else 0):.1f}" height="{row - 8}"/>')
-        parts.append(f'<text x="{left + long + 6:.1f}" y="{y + 16}">{value:,}</text>')
-    return "".join([*parts, "</svg>"])

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from html import escape
 
 from retain.app.reports.times import show_time, zone_name
-from retain.app.simulation.charts import bars_svg, columns_svg, daily
+from retain.app.reports.words import WORDS
+from retain.app.simulation.drawing import Bar, bars, columns_over_time, table, timeline
 from retain.app.simulation.outcome import RuleOutcome, Simulation
+from retain.app.simulation.style import STYLE
 from retain.app.simulation.telling import converted
 from retain.decide.steps import step_index
 from retain.language.rules import ActionStep, Rule
 
 _GROUPS = 120
-_STYLE = """
-:root { --ink: #1c2127; --quiet: #667079; --line: #d8dde2; --paper: #fff; --bar: #2f6f9f; color-scheme: light dark }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9ec; --quiet: #9aa4ad; --line: #3a434b; --paper: #171b1f; --bar: #6cb0e0 }
-}
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
-  max-width: 46rem; padding: 0 1rem }
-h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; border-top: 1px solid var(--line);
-  padding-top: 1rem } h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; color: var(--quiet); font-weight: 600 }
-p { margin: .4rem 0 } .quiet { color: var(--quiet) }
-table { border-collapse: collapse; width: 100% } th { text-align: left; color: var(--quiet); font-weight: 600 }
-th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
-svg { width: 100%; height: auto; display: block } svg text { font-size: 12px; fill: var(--ink) }
-svg rect { fill: var(--bar) }
-"""
+_FULLEST = 10  # customers who are named
+_HEAD = (
+    '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    f"<title>Retain: what the rules would have done</title><style>{STYLE}</style>"
+)
+_LIMITS = (
+    "A simulation holds fixed what people did. It cannot know what they would have done after a message, "
+    "and whoever reached a goal here did so without one."
+)
 
 
 def simulation_page(outcome: Simulation, rules: Mapping[str, Rule], zone: tzinfo) -> str:
@@ -41,90 +36,147 @@ def simulation_page(outcome: Simulation, rules: Mapping[str, Rule], zone: tzinfo
         zone: in which times are shown.
     """
     span = f"{show_time(outcome.start, zone)} to {show_time(outcome.end, zone)} {zone_name(zone)}"
+    busy = [name for name, rule in sorted(outcome.rules.items()) if rule.started]
     body = [
-        "<h1>What the rules would have done</h1>",
-        f'<p class="quiet">{outcome.events:,} events of {outcome.customers:,} customers, {escape(span)}. '
-        "Nothing was sent.</p>",
-        *_overview(outcome, zone),
+        "<header><h1>What the rules would have done</h1>",
+        f"<p>{outcome.events:,} events of {outcome.customers:,} customers, {escape(span)}. Nothing was sent.</p>",
+        f'<p class="quiet">{_LIMITS}</p></header><main>',
+        *_overview(outcome, zone, busy),
+        *_pressure(outcome, zone),
     ]
-    for name, rule in sorted(outcome.rules.items()):
-        body += _rule(name, rule, rules.get(name))
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Retain: a simulation</title><style>{_STYLE}</style>"
-    )
+    for name in busy:
+        body += ["<section>", *_rule(name, outcome.rules[name], rules.get(name)), "</section>"]
+    body += [*_idle(outcome, busy), "</main>"]
     whole = "\n".join(body)
-    return f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{whole}\n</body>\n</html>\n'
+    return f'<!doctype html>\n<html lang="en">\n<head>{_HEAD}</head>\n<body>\n{whole}\n</body>\n</html>\n'
 
 
-def _overview(outcome: Simulation, zone: tzinfo) -> Iterator[str]:
-    rows = [
-        (name, f"{rule.started:,}", f"{rule.messages:,}", f"{sum(rule.held_back.values()):,}",
-         f"{sum(rule.goals.values()):,}")
-        for name, rule in sorted(outcome.rules.items())
-    ]  # fmt: skip
-    yield _table(("rule", "started", "messages", "held back", "reached the goal"), rows)
-    groups, size = daily(outcome.days("effects"), _GROUPS)
-    if groups:
-        yield f"<h2>{_each(size)}: actions carried out, all rules</h2>"
-        yield columns_svg(groups, "actions over time")
-    busiest = outcome.busiest_hour
-    if busiest is not None:
-        yield f"<p>Busiest hour: {escape(show_time(busiest[0], zone))}, {busiest[1]:,} messages.</p>"
-    pressure = outcome.pressure
-    if pressure.weeks:
-        yield f"<h2>More than {pressure.limit} messages within seven days</h2>"
-        yield f"<p>{len(pressure.weeks):,} customers would get them. Where their fullest weeks come from:</p>"
-        yield bars_svg(pressure.rules.most_common(), "messages of full weeks by rule")
-        weeks = [
-            (key.removeprefix("user:"), f"{week.messages:,}", show_time(week.until, zone),
-             ", ".join(f"{count} {rule}" for rule, count in week.rules.most_common()))
-            for key, week in pressure.fullest(10)
-        ]  # fmt: skip
-        yield _table(("customer", "messages", "until", "from"), weeks, texts=(0, 2, 3))
+def _overview(outcome: Simulation, zone: tzinfo, busy: list[str]) -> Iterator[str]:
+    rules = outcome.rules.values()
+    numbers = [
+        ("runs started", f"{sum(rule.started for rule in rules):,}"),
+        ("messages", f"{outcome.messages:,}"),
+        ("other actions", f"{sum(map(_other_actions, rules)):,}"),
+        ("held back", f"{sum(rule.held_back.total() for rule in rules):,}"),
+    ]
+    if outcome.busiest_hour is not None:
+        at, count = outcome.busiest_hour
+        numbers.append((f"messages in the busiest hour, {show_time(at, zone)}", f"{count:,}"))
+    if outcome.action_costs:
+        numbers.append(("estimated cost", f"{outcome.cost:,.2f}"))
+    tiles = "".join(f"<div><dt>{escape(what)}</dt><dd>{number}</dd></div>" for what, number in numbers)
+    yield f'<dl class="tiles">{tiles}</dl>'
+    volume = {name: _by_day(outcome.rules[name], "effects") for name in busy}
+    if any(volume.values()):
+        yield "<h2>Volume over time</h2>"
+        yield columns_over_time(timeline(volume, _GROUPS), "messages and other actions")
+    if busy:
+        yield "<h2>The rules</h2>"
+        yield table(
+            ("rule", "started", "messages", "other actions", "held back", "goal reached"),
+            [_row(name, outcome.rules[name]) for name in busy],
+        )
     if outcome.action_costs:
         yield "<h2>Estimated cost</h2>"
-        yield _table(
-            ("action", "cost"), [(name, f"{cost:,.2f}") for name, cost in sorted(outcome.action_costs.items())]
-        )
+        yield table(("action", "cost"), [(name, f"{cost:,.2f}") for name, cost in sorted(outcome.action_costs.items())])
+
+
+def _row(name: str, rule: RuleOutcome) -> tuple[str, ...]:
+    goal = f"{rule.goals.total():,} ({100 * rule.goals.total() / rule.started:.0f} %)" if rule.goals else "–"
+    return (
+        name, f"{rule.started:,}", f"{rule.messages:,}", f"{_other_actions(rule):,}",
+        f"{rule.held_back.total():,}", goal,
+    )  # fmt: skip
+
+
+def _other_actions(rule: RuleOutcome) -> int:
+    """Actions of live runs that are no messages."""
+    return rule.effects.total() - rule.shadow.total() - rule.messages
+
+
+def _by_day(rule: RuleOutcome, what: str) -> Counter[str]:
+    return Counter({day: count for (day, name), count in rule.days.items() if name == what})
+
+
+def _pressure(outcome: Simulation, zone: tzinfo) -> Iterator[str]:
+    pressure = outcome.pressure
+    if not pressure.weeks:
+        return
+    yield f"<h2>More than {pressure.limit} messages within seven days</h2>"
+    who = "1 customer" if len(pressure.weeks) == 1 else f"{len(pressure.weeks):,} customers"
+    yield f"<p>{who} would get them. The fullest weeks, and which rules they come from:</p>"
+    yield bars([Bar(name, count) for name, count in pressure.rules.most_common()], ("rule", "messages"))
+    weeks = [
+        (key.removeprefix("user:"), f"{week.messages:,}", show_time(week.until, zone),
+         ", ".join(f"{count} {rule}" for rule, count in week.rules.most_common()))
+        for key, week in pressure.fullest(_FULLEST)
+    ]  # fmt: skip
+    yield table(("customer", "messages", "week until", "from"), weeks, texts=(0, 2, 3))
 
 
 def _rule(name: str, rule: RuleOutcome, source: Rule | None) -> Iterator[str]:
     yield f"<h2>{escape(name)}</h2>"
     if source is not None and source.description:
-        yield f'<p class="quiet">{escape(source.description)}</p>'
-    funnel = [("started", rule.started), *steps_of(rule, source)]
+        yield f"<p>{escape(source.description)}</p>"
+    others = ", ".join(f"{count:,} in {arm}" for arm, count in sorted(rule.arms.items()) if arm != "live" and count)
+    if others:
+        yield f'<p class="quiet">Of {rule.started:,} runs {others}: those decide and send nothing.</p>'
+    funnel = [Bar("started", rule.started), *(Bar(*step) for step in steps_of(rule, source))]
     if rule.goals:
-        funnel.append(("reached the goal", sum(rule.goals.values())))
+        funnel.append(Bar("reached the goal", rule.goals.total()))
     yield "<h3>How far runs came</h3>"
-    yield bars_svg(funnel, f"how far runs of {name} came")
-    starts = Counter({day: count for (day, what), count in rule.days.items() if what == "started"})
-    groups, size = daily(starts, _GROUPS)
-    if len(groups) > 1:
-        yield f"<h3>{_each(size)}: starts</h3>"
-        yield columns_svg(groups, f"starts of {name} over time", height=80)
-    for title, counts in (
-        ("What was refused, by reason", rule.refused),
-        ("What had to wait, by reason", rule.delayed),
-        ("How runs ended", rule.ended),
-    ):
-        if counts:
-            yield f"<h3>{title}</h3>"
-            yield bars_svg(_most(counts), title)
+    yield bars(funnel, ("step", "runs"), of=rule.started)
+    starts = timeline({"starts": _by_day(rule, "started")}, _GROUPS)
+    if len(starts.labels) > 1:
+        yield "<h3>Starts over time</h3>"
+        yield columns_over_time(starts, "starts", low=True)
+    yield from _counted("How runs ended", "by", "runs", rule.ended, "how a run ended", "an event of exit_when")
+    yield from _refused(rule)
+    yield from _counted("Had to wait", "for", "actions", rule.delayed, "reason of a refused effect")
     if rule.goals:
-        shares = [
-            (arm, f"{goal:,}", f"{started:,}", f"{100 * goal / started:.1f} %")
-            for arm, goal, started in converted(rule)
-        ]
-        yield "<h3>Goal</h3>"
-        yield _table(("arm", "reached it", "started", "share"), shares)
+        yield from _goals(rule)
     if rule.really is not None:
         yield "<h3>Beside what was really done in that time</h3>"
         really = [
             (what, f"{rule.started if what == 'started' else rule.in_period[what]:,}", f"{rule.really[what]:,}")
             for what in sorted({*rule.really, "started"})
         ]
-        yield _table(("", "simulated", "really"), really)
+        yield table(("", "simulated", "really"), really)
+
+
+def _refused(rule: RuleOutcome) -> Iterator[str]:
+    yield from _counted("Refused to start", "reason", "events", rule.refused - rule.held_back, "outcome of a start")
+    yield from _counted("Held back before sending", "reason", "actions", rule.held_back, "reason of a refused effect")
+
+
+def _counted(title: str, what: str, unit: str, counts: Mapping[str, int], words: str, else_: str = "") -> Iterator[str]:
+    """Counts by a word of the engine, each with what it means; nothing where there is none."""
+    meaning = dict(WORDS[words])
+    rows = [Bar(word, count, meaning.get(word, else_)) for word, count in _most(counts)]
+    if rows:
+        yield f"<h3>{title}</h3>"
+        yield bars(rows, (what, unit))
+
+
+def _goals(rule: RuleOutcome) -> Iterator[str]:
+    shares = [
+        (arm, f"{goal:,}", f"{started:,}", f"{100 * goal / started:.1f} %") for arm, goal, started in converted(rule)
+    ]
+    yield "<h3>Goal</h3>"
+    yield table(("group", "reached it", "started", "share"), shares)
+
+
+def _idle(outcome: Simulation, busy: list[str]) -> Iterator[str]:
+    """The rules that nothing started, and what refused."""
+    rows = [
+        (name, ", ".join(f"{count:,} {why}" for why, count in _most(rule.refused)) or "no event could start it")
+        for name, rule in sorted(outcome.rules.items())
+        if name not in busy
+    ]
+    if rows:
+        yield "<section><h2>Rules that did not start</h2>"
+        yield table(("rule", "starts refused, by reason"), rows, texts=(0, 1))
+        yield "</section>"
 
 
 def steps_of(rule: RuleOutcome, source: Rule | None) -> list[tuple[str, int]]:
@@ -141,19 +193,5 @@ def steps_of(rule: RuleOutcome, source: Rule | None) -> list[tuple[str, int]]:
     return found
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
-    def cell(tag: str, number: int, text: str) -> str:
-        side = "" if number in texts else ' class="number"'
-        return f"<{tag}{side}>{escape(text)}</{tag}>"
-
-    head = "".join(cell("th", number, name) for number, name in enumerate(names))
-    body = "".join(f"<tr>{''.join(cell('td', number, text) for number, text in enumerate(row))}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-
-
-def _each(days: int) -> str:
-    return "Day by day" if days == 1 else "Week by week" if days == 7 else f"In groups of {days} days"
+    return sorted(((word, count) for word, count in counts.items() if count), key=lambda entry: (-entry[1], entry[0]))
