@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retain.serve.http_ingest import ingest, refusal, settings
+from retain.serve.lingering import LingerMiddleware
 from retain.serve.ports import HttpPorts
 from retain.wire.calls import PATH_KINDS
 
@@ -51,7 +52,7 @@ def create_http_app(ports: HttpPorts) -> Starlette:
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(HeadersMiddleware, headers=STRICT_HEADERS)],
+        middleware=[Middleware(LingerMiddleware), Middleware(HeadersMiddleware, headers=STRICT_HEADERS)],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
     )
     app.router.redirect_slashes = False

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from retain.errors import RetainError
 from retain.registry import Page, PageRequest, PageResponse
 from retain.serve.http import HeadersMiddleware
+from retain.serve.lingering import LingerMiddleware
 from retain.serve.ports import PublicPorts
 
 MAX_FORM_BYTES = 16 * 1024
@@ -35,6 +36,12 @@ PAGE_HEADERS = {
     "x-robots-tag": "noindex",
 }
 
+_PAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>{text}</title>'
+    "<style>:root{{color-scheme:light dark}}body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;"
+    "margin:12vh auto;padding:0 1rem}}</style></head><body><main><p>{text}.</p></main></body></html>"
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -42,7 +49,7 @@ def create_public_app(ports: PublicPorts) -> Starlette:
     """The application of the public listener; the daemon serves it with `server_header=False`."""
     return Starlette(
         routes=[Route(page.path, _handler(page, ports), methods=list(page.methods)) for page in ports.pages],
-        middleware=[Middleware(HeadersMiddleware, headers=PAGE_HEADERS)],
+        middleware=[Middleware(LingerMiddleware), Middleware(HeadersMiddleware, headers=PAGE_HEADERS)],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
     )
 
@@ -119,7 +126,7 @@ def _multipart(body: bytes, content_type: str) -> dict[str, str]:
 
 def _plain(status: int, text: str, *, retry_after: int = 0) -> Response:
     headers = {"retry-after": str(retry_after)} if retry_after else None
-    return HTMLResponse(f"<!doctype html><title>{text}</title><p>{text}.</p>", status, headers)
+    return HTMLResponse(_PAGE.format(text=text), status, headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
