@@ -142,6 +142,7 @@ class Changes:
     suppressions: list[tuple[str, str, str, Instant]] = field(default_factory=list)
     merges: list[tuple[int, int, Instant]] = field(default_factory=list)
     opened: set[str] = field(default_factory=set)  # runs that began in this batch
+    looked_at_others: bool = False  # an action has read what belongs to more than its customer
     trips: list[tuple[str, str, Instant]] = field(default_factory=list)  # (rule, reason, at): breakers that opened
     channel_pauses: list[tuple[str, str, Instant]] = field(default_factory=list)
 

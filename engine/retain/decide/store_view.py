@@ -63,6 +63,9 @@ class DecisionView:
 
     def record(self, kind: str, record_id: str) -> Record | None:
         """One record by its id."""
+        known = self.facts.plan.registry.record_kinds.get(kind)
+        if known is not None and known.shared:
+            self.facts.changes.looked_at_others = True
         return self.facts.records.get(kind, record_id)
 
     def records_of_customer(self, kind: str) -> Sequence[Record]:
@@ -71,6 +74,7 @@ class DecisionView:
 
     def count_by_owner(self, kind: str, state: str) -> Mapping[str, int]:
         """How many records of one kind and state each owner has."""
+        self.facts.changes.looked_at_others = True
         return self.facts.records.count_by_owner(kind, state)
 
     def team(self, name: str) -> Mapping[str, Json] | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from retain.store.database import Session
+from retain.store.dialects.sqlite import SqliteDialect, plain
 from retain.store.store import Store
 from retain.store.tables import metadata
-from retain.store.transfer import first_undecided, snapshot
+from retain.store.transfer import OF_THE_DATABASE, first_undecided, snapshot
 
 _LEFT_BEHIND = frozenset(
     {"alembic_version", "decisions", "summaries", "rejects", "failed_events", "audit", "workers", "partitions"}
@@ -16,13 +18,26 @@ _CHUNK = 5_000
 
 def copy_state(source: Store, target: Store) -> None:
     """Copy all that decisions read, as of one instant, into a new store; the log of decisions stays behind."""
-    with snapshot(source) as reading, target._db.write() as writing:
-        for table in metadata.sorted_tables:
-            if table.name in _LEFT_BEHIND:
-                continue
-            writing.change(f"DELETE FROM {table.name}")
-            insert = f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"
-            for rows in reading.core.execute(select(table)).partitions(_CHUNK):
-                writing.change_many(insert, [tuple(row) for row in rows])
-        decided = first_undecided(reading, source) - 1
-        writing.change("UPDATE counters SET value = ? WHERE name = 'watermark'", (decided,))
+    is_file = isinstance(source._db.dialect, SqliteDialect) and isinstance(target._db.dialect, SqliteDialect)
+    with snapshot(source) as reading:
+        if is_file:
+            with target._db.read() as writing:
+                plain(reading.driver).backup(plain(writing.driver))
+        with target._db.write() as writing:
+            if is_file:
+                for name in sorted(_LEFT_BEHIND - OF_THE_DATABASE):
+                    writing.change(f"DELETE FROM {name}")
+            else:
+                _copy_rows(reading, writing)
+            decided = first_undecided(reading, source) - 1
+            writing.change("UPDATE counters SET value = ? WHERE name = 'watermark'", (decided,))
+
+
+def _copy_rows(reading: Session, writing: Session) -> None:
+    for table in metadata.sorted_tables:
+        if table.name in _LEFT_BEHIND:
+            continue
+        writing.change(f"DELETE FROM {table.name}")
+        insert = f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"
+        for rows in reading.core.execute(select(table)).partitions(_CHUNK):
+            writing.change_many(insert, [tuple(row) for row in rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from retain.app.planning.edits import Edit, edits_between, renamed
 from retain.app.planning.history import History
 from retain.app.planning.sides import Side
 from retain.app.planning.waiting import Membership, Waiting, fates_of, memberships, waiting_runs
-from retain.app.planning.worlds import World, copy_of, past_world
+from retain.app.planning.worlds import Log, World, copy_of, past_world
+from retain.app.simulation.beside import Beside
 from retain.app.simulation.feeding import drain
 from retain.instants import DAY
 from retain.model import Instant, Millis
@@ -98,14 +100,24 @@ def _with_ahead(
     base: Side, head: Side, edits: Sequence[Edit], past: Comparison, store: Store, folder: Path, until: Instant
 ) -> PlanReport:
     at, names = past.end, renamed(base, head)
-    old = World.begin(store, base.plan(), base.letters(), at)
+    plans = base.plan(), head.plan()
+    old = World.begin(store, plans[0], base.letters(), at)
     former = waiting_runs(store)
-    with _closing(copy_of(store, folder / "ahead-head.db")) as copy:
-        segments = memberships(store, old.pipeline.plan, head.plan(), edits, at)
-        new = World.begin(copy, head.plan(), head.letters(), at)
-        waiting = fates_of(former, copy, old.pipeline.plan, new.pipeline.plan, names)
-        for world in (old, new):
-            drain(world.pipeline, until)
+    path = folder / "ahead-head.db"
+    copy_of(store, path).close()
+
+    def deploy() -> tuple[Log, list[Waiting], list[Membership]]:
+        with Store.open(path, scratch=True) as copy:
+            segments = memberships(copy, *plans, edits, at)
+            new = World.begin(copy, plans[1], head.letters(), at)
+            waiting = fates_of(former, copy, *plans, names)
+            drain(new.pipeline, until)
+            return new.log, waiting, segments
+
+    other = Beside(deploy)
+    drain(old.pipeline, until)
+    log, waiting, segments = other.result()
+    with Store.open(path, scratch=True) as copy:
         return PlanReport(
             base=base.label,
             head=head.label,
@@ -113,7 +125,7 @@ def _with_ahead(
             left_out=base.left_out,
             edits=tuple(edits),
             past=past,
-            ahead=compare(old, new, at, until, names, is_to_come=True),
+            ahead=compare(old, World.of(copy, plans[1], log, until), at, until, names, is_to_come=True),
             waiting=tuple(waiting),
             segments=tuple(segments),
         )
@@ -123,24 +135,25 @@ def _with_ahead(
 def past_worlds(
     base: Side, head: Side, history: History, start: Instant, folder: Path, progress: Callable[[int], None] | None
 ) -> Iterator[tuple[World, World]]:
-    """Both rule sets over the last days, from one store that knows what came before."""
-    known, knowing = past_world(
-        folder / "past-base.db", base.without_rules(), history.before(start), start, history.given
-    )
-    with _closing(known), _closing(copy_of(known, folder / "past-head.db")) as copy:
-        worlds = (
-            World.begin(known, base.plan(), base.letters(), start),
-            World.begin(copy, head.plan(), head.letters(), start),
-        )
-        done = 0
-        for world in worlds:
-            seen = knowing.beside(world.store)
-            done += world.play(history.since(start), history.at, seen, _from(progress, done))
-        yield worlds
+    """Both rule sets over the last days, from one store that knows what came before; each in a process of its own."""
+    paths = folder / "past-base.db", folder / "past-head.db"
+    knowing = past_world(paths[0], base.without_rules(), history.before(start), start, history.given)
+    shutil.copyfile(*paths)
+    sides = base, head
+    plans = base.plan(), head.plan()
 
+    def play(side: int, told: Callable[[int], None] | None) -> Log:
+        with Store.open(paths[side], scratch=True) as store:
+            world = World.begin(store, plans[side], sides[side].letters(), start)
+            world.play(history.since(start), history.at, knowing.beside(store), told)
+            return world.log
 
-def _from(progress: Callable[[int], None] | None, done: int) -> Callable[[int], None] | None:
-    return None if progress is None else lambda events: progress(done + events)
+    other = Beside(lambda: play(1, None))
+    logs = play(0, progress), other.result()
+    with Store.open(paths[0], scratch=True) as known, Store.open(paths[1], scratch=True) as copy:
+        stores = known, copy
+        old, new = (World.of(stores[side], plans[side], logs[side], history.at) for side in (0, 1))
+        yield old, new
 
 
 @contextmanager

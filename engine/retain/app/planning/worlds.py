@@ -19,6 +19,7 @@ from retain.pipeline.operating import migrate, wake_held
 from retain.store.copying import copy_state
 from retain.store.store import Store
 
+BATCH = 500
 _NOT_DONE = (EffectState.REFUSED, EffectState.DEAD)
 _ID = re.compile(r'"[0-9a-f]{16,40}(?:\.\d+)?"')
 _UNSTARTED = (RunState.QUEUED, RunState.PARKED)
@@ -124,12 +125,16 @@ class World:
     log: Log
 
     @staticmethod
+    def of(store: Store, plan: Plan, log: Log, at: Instant) -> World:
+        """A rule set on a store where it has been deployed, and what it has done there."""
+        options = Options(batch=BATCH, virtual=True, respond=stand_in, observe=log.performed, committed=log.committed)
+        return World(store, Pipeline(store, plan, at, options), log)
+
+    @staticmethod
     def begin(store: Store, plan: Plan, letters: Mapping[str, str], at: Instant) -> World:
         """Deploy a rule set on a store, as a start of the daemon does: runs that wait follow their `on_change`."""
         channels = {name: action.channel for name, action in plan.registry.actions.items() if action.channel}
-        log = Log(channels, letters)
-        options = Options(batch=500, virtual=True, respond=stand_in, observe=log.performed, committed=log.committed)
-        world = World(store, Pipeline(store, plan, at, options), log)
+        world = World.of(store, plan, Log(channels, letters), at)
         wake_held(world.pipeline, at)
         migrate(world.pipeline, at)
         drain(world.pipeline, at)  # new watches look at everybody now, not when the next event comes
@@ -148,16 +153,14 @@ class World:
         return events
 
 
-def past_world(
-    path: Path, plan: Plan, messages: Iterable[Message], until: Instant, given: Given
-) -> tuple[Store, Knowing]:
-    """A store that knows what was received before an instant, though no rule has started on it."""
-    store = Store.open(path, scratch=True)
-    knowing = Knowing(store, given)
-    pipeline = Pipeline(store, plan, 0, Options(batch=500, virtual=True, respond=stand_in))
-    feed(pipeline, knowing, messages)
-    drain(pipeline, until)
-    return store, knowing
+def past_world(path: Path, plan: Plan, messages: Iterable[Message], until: Instant, given: Given) -> Knowing:
+    """Make a store that knows what was received before an instant, though no rule has started on it."""
+    with Store.open(path, scratch=True) as store:
+        knowing = Knowing(store, given)
+        pipeline = Pipeline(store, plan, 0, Options(batch=BATCH, virtual=True, respond=stand_in))
+        feed(pipeline, knowing, messages)
+        drain(pipeline, until)
+        return knowing
 
 
 def copy_of(store: Store, path: Path) -> Store:

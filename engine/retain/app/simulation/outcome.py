@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from retain.model import Instant
@@ -39,6 +40,28 @@ class RuleOutcome:
     messages: int = 0
     cost: float = 0.0
     really: Counter[str] | None = None
+
+    def add(self, other: RuleOutcome) -> None:
+        """Count what the rule did to other people too."""
+        self.started += other.started
+        self.messages += other.messages
+        for name in _COUNTED:
+            getattr(self, name).update(getattr(other, name))
+
+    def settle(self, costs: Mapping[str, float]) -> dict[str, float]:
+        """Put names in order, and work out what live actions cost; by action."""
+        for name in _COUNTED:
+            counts = getattr(self, name)
+            setattr(self, name, Counter(dict(sorted(counts.items()))))
+        live = {name: count - self.shadow[name] for name, count in self.effects.items()}
+        found = {name: count * costs[name] for name, count in live.items() if count and costs.get(name)}
+        self.cost = sum(found.values(), 0.0)
+        return found
+
+
+_COUNTED = (
+    "refused", "effects", "ended", "shadow", "arms", "goals", "held_back", "delayed", "steps", "days", "in_period",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -77,6 +100,7 @@ class Simulation:
     Args:
         hours: messages of live runs by the hour in which they would go out, as the instant at which it begins.
         action_costs: what the actions that declare a cost would cost, by name.
+        processes: over how many the customers were shared out.
     """
 
     events: int = 0
@@ -84,10 +108,37 @@ class Simulation:
     start: Instant = 0
     end: Instant = 0
     seconds: float = 0.0
+    processes: int = 1
     rules: dict[str, RuleOutcome] = field(default_factory=dict)
     hours: Counter[Instant] = field(default_factory=Counter)
     pressure: Pressure = field(default_factory=lambda: Pressure(3))
     action_costs: dict[str, float] = field(default_factory=dict)
+
+    def emptied(self) -> Simulation:
+        """The same period and rules with nothing counted."""
+        rules = {name: RuleOutcome() for name in self.rules}
+        return Simulation(start=self.start, end=self.end, rules=rules, pressure=Pressure(self.pressure.limit))
+
+    def add(self, other: Simulation) -> None:
+        """Count what other customers brought."""
+        self.events += other.events
+        self.customers += other.customers
+        self.hours.update(other.hours)
+        self.pressure.weeks.update(other.pressure.weeks)
+        for name, rule in other.rules.items():
+            self.rules[name].add(rule)
+
+    def settle(self, costs: Mapping[str, float]) -> None:
+        """Once all is counted: bring it in an order that does not depend on who was decided first.
+
+        Args:
+            costs: what each action costs.
+        """
+        self.hours = Counter(dict(sorted(self.hours.items())))
+        self.pressure.weeks = dict(sorted(self.pressure.weeks.items()))
+        for rule in self.rules.values():
+            for action, cost in rule.settle(costs).items():
+                self.action_costs[action] = self.action_costs.get(action, 0.0) + cost
 
     @property
     def messages(self) -> int:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from retain.app.simulation.feeding import CHUNK, Given, Knowing, drain, feed, stand_in
+from retain.app.simulation.beside import can_copy, processors
+from retain.app.simulation.deciding import Work, decide, decide_in_shares
+from retain.app.simulation.feeding import CHUNK, Given
 from retain.app.simulation.ordering import Ordered
 from retain.app.simulation.outcome import Pressure, RuleOutcome, Simulation
-from retain.app.simulation.watching import Watcher
+from retain.app.simulation.sharing import Shares, can_be_shared_out
 from retain.decide.facts import Performed
 from retain.instants import DAY
 from retain.language.plan import Plan
 from retain.model import Instant, Message
-from retain.pipeline import Options, Pipeline
-from retain.store.store import Store
 
 __all__ = ["RuleOutcome", "Simulation", "simulate"]
+_LITTLE = 5_000  # so few messages are decided in one process
 _SETTLE = 90 * DAY  # how long after the last event waiting runs are followed
 
 
@@ -34,6 +34,7 @@ def simulate(
     observe: Callable[[Performed], None] | None = None,
     most_a_week: int = 3,
     progress: Callable[[int], None] | None = None,
+    processes: int | None = None,
 ) -> Simulation:
     """Decide over messages in the order of their receipt.
 
@@ -42,39 +43,37 @@ def simulate(
         end: where the clock stops. None: after the last message the runs that wait are followed to their end, for at
             most 90 days; nothing new starts in that time.
         given: what is known from elsewhere; the answers of events count over it.
-        observe: told of every action, each answered with its declared example.
+        observe: told of every action in its order, each answered with its declared example; in one process.
         most_a_week: customers who would get more messages than this within seven days are named.
         progress: told how many messages are decided.
+        processes: over how many the customers are shared out, where nothing binds them; None is one a processor, and
+            one alone where there is little to do. What comes out is the same.
     """
     began = time.perf_counter()
     outcome = Simulation(rules={rule: RuleOutcome() for rule in plan.rules}, pressure=Pressure(most_a_week))
-    with tempfile.TemporaryDirectory(prefix="retain-simulate-") as folder:
-        ordered = Ordered(Path(folder))
-        ordered.take(_cut(messages, start, end))
+    with tempfile.TemporaryDirectory(prefix="retain-simulate-") as name:
+        folder = Path(name)
+        ordered = Ordered(folder)
+        count = 1 if observe is not None or not can_be_shared_out(plan) else processes or processors()
+        shares = Shares(count)
+        taken = _cut(messages, start, end)
+        ordered.take(shares.watch(taken) if count > 1 else taken)
         outcome.start = ordered.first if start is None else start
         outcome.end = ordered.last if end is None else end
         if not ordered.count:
             return outcome
-        store = Store.open(Path(folder) / "simulate.db", scratch=True)
-        try:
-            tally: Counter[tuple[str, str]] = Counter()
-            watcher = Watcher(plan, outcome, observe)
-            options = Options(
-                batch=batch,
-                virtual=True,
-                respond=stand_in,
-                observe=watcher.performed,
-                committed=watcher.committed,
-                tally=tally,
-            )
-            pipeline = Pipeline(store, plan, ordered.first - 1, options)
-            outcome.events = feed(pipeline, Knowing(store, given or Given()), ordered, batch, progress=progress)
-            drain(pipeline, outcome.end)
-            if end is None:
-                pipeline.settle(outcome.end + _SETTLE)
-            _count(store, outcome, tally)
-        finally:
-            store.close()
+        until = outcome.end + _SETTLE if end is None else None
+        work = Work(plan, ordered, outcome, folder, batch, given or Given(), until, observe)
+        parts = None
+        if count > 1 and can_copy() and (processes or ordered.count > _LITTLE):
+            parts = decide_in_shares(work, shares, progress)
+        if parts is None:
+            decide(work, outcome, ordered, progress)
+        else:
+            outcome.processes = len(parts)
+            for part in parts:
+                outcome.add(part)
+    outcome.settle({name: action.cost for name, action in plan.registry.actions.items()})
     outcome.seconds = time.perf_counter() - began
     return outcome
 
@@ -85,19 +84,3 @@ def _cut(messages: Iterable[Message], start: Instant | None, end: Instant | None
             continue
         before = start is not None and message.received_at < start
         yield message._replace(historical=True) if before else message
-
-
-def _count(store: Store, outcome: Simulation, tally: Counter[tuple[str, str]]) -> None:
-    counts = store.counts()
-    outcome.customers = counts.customers
-    for (rule, reason), count in tally.items():
-        if rule not in outcome.rules:
-            continue
-        if reason == "started":
-            outcome.rules[rule].started += count
-        else:
-            outcome.rules[rule].refused[reason] += count
-    for rule, found in outcome.rules.items():
-        stats = store.rule_stats(rule)
-        found.refused.update(stats.refused_effects)
-        found.ended.update(stats.ended)

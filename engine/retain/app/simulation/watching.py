@@ -53,10 +53,6 @@ class Watcher:
             return
         action = self.plan.registry.actions[performed.action]
         rule.days[self.day(performed.at), "effects"] += 1
-        rule.cost += action.cost
-        if action.cost:
-            costs = self.outcome.action_costs
-            costs[action.name] = costs.get(action.name, 0.0) + action.cost
         if performed.at <= self.outcome.end:
             rule.in_period[performed.action] += 1
         if action.channel:

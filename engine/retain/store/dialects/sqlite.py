@@ -95,7 +95,7 @@ class SqliteDialect:
 
     def driver_of(self, connection: Connection) -> Driver:
         """The driver's own connection."""
-        return _plain(connection.connection.dbapi_connection)
+        return plain(connection.connection.dbapi_connection)
 
     def spelled(self, sql: str) -> str:
         """The statement: its form is SQLite's own."""
@@ -118,7 +118,7 @@ class SqliteDialect:
 
     def in_transaction(self, driver: Driver) -> bool:
         """Whether a transaction is open."""
-        return _plain(driver).in_transaction
+        return plain(driver).in_transaction
 
     def is_lost(self, driver: Driver) -> bool:
         """A file is never lost."""
@@ -127,7 +127,7 @@ class SqliteDialect:
     def limit(self, driver: Driver, seconds: float) -> None:
         """End a running query once the time is over; asked every few hundred microseconds."""
         end = time.monotonic() + seconds if seconds < math.inf else math.inf
-        _plain(driver).set_progress_handler(lambda: time.monotonic() > end, 20_000)
+        plain(driver).set_progress_handler(lambda: time.monotonic() > end, 20_000)
 
     def make_room(self, driver: Driver) -> None:
         """Give the journal's space back; a checkpoint that fails half-way would use up what room there is."""
@@ -226,7 +226,8 @@ def _create_statements() -> tuple[str, ...]:
     return statements_for(sqlite.dialect())
 
 
-def _plain(driver: object) -> sqlite3.Connection:
+def plain(driver: object) -> sqlite3.Connection:
+    """The driver's connection as what it is."""
     assert isinstance(driver, sqlite3.Connection)
     return driver
 
