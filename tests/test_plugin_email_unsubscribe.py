@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -82,3 +83,12 @@ def test_the_page_shows_neither_the_customer_nor_markup_of_the_purpose() -> None
     html = visit("GET", make_token("email:ann@example.test", "<script>", [NEW])).html
     assert "ann@" not in html
     assert "<script>" not in html
+
+
+@pytest.mark.parametrize("answer", [visit("GET"), visit("POST"), visit("GET", "x")], ids=["asked", "done", "unknown"])
+def test_every_page_loads_nothing_and_names_its_language_title_and_heading(answer: PageResponse) -> None:
+    assert "://" not in answer.html
+    page = ElementTree.fromstring(re.sub(r"<!doctype html>|<meta[^>]*>", "", answer.html))
+    assert page.get("lang") == "en"
+    (title,), (heading,) = page.iter("title"), page.iter("h1")
+    assert title.text == heading.text

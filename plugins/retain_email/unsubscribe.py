@@ -21,8 +21,14 @@ from retain_email.settings import PAGE_PATH
 _ASSOCIATED = [b"retain unsubscribe 1"]
 _LONGEST_TOKEN = 700
 _STYLE = (
-    "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}button{font:inherit}"
+    ":root{color-scheme:light dark}"
+    "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:12vh auto;padding:0 1rem}"
+    "h1{font-size:1.6rem;line-height:1.2}"
+    "button{font:inherit;font-weight:600;min-height:3rem;padding:0 1.5rem;border:0;border-radius:.5rem;"
+    "background:#1f5f8f;color:#fff;cursor:pointer}"
+    "button:focus-visible{outline:3px solid #6cb0e0;outline-offset:3px}"
 )
+_CURE = "<p>It may have been cut off. Please use the link of a newer message, or write to us.</p>"
 
 
 def make_token(customer_key: str, purpose: str, secrets: Sequence[str]) -> str:
@@ -54,14 +60,14 @@ def page(request: PageRequest) -> PageResponse:
     secrets = tuple(request.config.get("unsubscribe_secrets", ()))
     found = read_token(request.path.rpartition(PAGE_PATH)[2], secrets)
     if found is None:
-        return PageResponse(status=404, html=_html("Not found", "<p>This link is not valid.</p>"))
+        return PageResponse(status=404, html=_html("This link is not valid", _CURE))
     customer_key, purpose = found
     if request.method != "POST":
         return PageResponse(status=200, html=_html("Unsubscribe", _button(purpose)))
     event = NewEvent(name="unsubscribed", fields={"channel": "email", "purpose": purpose})
     return PageResponse(
         status=200,
-        html=_html("Unsubscribed", f"<p>You will get no more {escape(purpose)} messages from us.</p>"),
+        html=_html("You are unsubscribed", f"<p>You will get no more {escape(purpose)} messages from us.</p>"),
         withdraw=((customer_key, purpose),),
         events=((customer_key, event),),
     )
@@ -82,6 +88,7 @@ def _button(purpose: str) -> str:
 def _html(title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">'
-        '<meta name="viewport" content="width=device-width"><meta name="referrer" content="no-referrer">'
-        f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>{body}</body></html>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="referrer" content="no-referrer"><title>{title}</title><style>{_STYLE}</style></head>'
+        f"<body><main><h1>{title}</h1>{body}</main></body></html>"
     )
