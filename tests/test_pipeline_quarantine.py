@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from decide_help import NOON, done, engine, plan, runs, said
