@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +17,7 @@ from retain.model import Instant
 from retain.pipeline.agenda import EFFECT, EVENT, KIND_NAMES, RUN, Agenda, Key, make_agenda
 from retain.pipeline.aside import put_aside
 from retain.pipeline.attempt import Failed, attempt
+from retain.pipeline.breakers import Breakers
 from retain.pipeline.load import load_customers, load_shared_records
 from retain.pipeline.options import Options
 from retain.pipeline.packing import Packing
@@ -50,6 +51,7 @@ class Pipeline(SharedMethods):
         self._careful = 0  # how many more decisions keep other workers out, because one was in vain
         self._untold: list[Changes] = []  # of a transaction that is still open
         self._reached = now  # on a virtual clock nothing is decided at an earlier instant any more
+        self._paused: dict[tuple[str, str], str] = {}
         self.use(plan, now)
 
     def use(self, plan: Plan, now: Instant) -> None:
@@ -74,7 +76,7 @@ class Pipeline(SharedMethods):
             self.options.guard.end()
         self._untold.clear()
         self._records: RecordBook | None = None
-        self._breakers: dict[str, deque[Instant]] | None = None
+        self._breakers: Breakers | None = None
         self.store.resync()
         self.sweeps.resync()
         self._read_pauses()
@@ -199,7 +201,7 @@ class Pipeline(SharedMethods):
         return Facts(
             plan=self.plan,
             records=self._records,
-            breakers=self._breakers,
+            breakers=self._breakers.starts,
             paused=dict(self._paused),
             renamed=self._renamed,
             repeated=self._repeated,
@@ -217,27 +219,22 @@ class Pipeline(SharedMethods):
         facts = Facts(plan=self.plan)
         load_shared_records(self.store, facts)
         self._records = facts.records
-        self._breakers = {}
-        resets = self.store.breaker_resets()
-        for rule in self.plan.rules.values():
-            count, per = facts.breaker_of(rule)
-            if count:
-                names = [rule.id, rule.was] if rule.was else [rule.id]
-                since = max(self._now - per, *(resets.get(name, 0) for name in names))
-                self._breakers[rule.id] = deque(
-                    sorted(at for name in names for at in self.store.starts_since(name, since))
-                )
+        self._breakers = Breakers(self.store, self.plan, self._now)
 
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None:
         """Write a working set in one transaction and keep what later batches read from memory."""
         self._refuse_repeated(facts)
         made = make_batch(facts, self._packing, watermark)
         # 0 stands in for nobody, who is one worker's alone; what is written of runs without a customer names it anyway.
-        made.about = facts.customers.keys() - {0} if self.store.is_shared else set()
+        if self.store.is_shared:
+            made.about = facts.customers.keys() - {0}
+            made.starts = self._breakers.to_commit() if self._breakers is not None else []
         if batch is not None:
             made.watch_progress, made.schedules = batch.watch_progress, batch.schedules
         if not made.is_empty:
             self.store.commit(made)
+            if self._breakers is not None:
+                self._breakers.committed(made.starts)
         if self.options.tally is not None and facts.tally is not None:
             self.options.tally.update(facts.tally)
         if self.options.observe is not None:

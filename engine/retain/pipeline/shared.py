@@ -11,6 +11,7 @@ from retain.errors import StoreConflictError
 from retain.language.plan import Plan
 from retain.model import Instant
 from retain.pipeline import outbox
+from retain.pipeline.breakers import Breakers
 from retain.pipeline.options import Options
 from retain.pipeline.sweeps import Sweeps
 from retain.registry import ActionRequest, EffectResult
@@ -31,6 +32,7 @@ class SharedMethods(outbox.Decides):
     _is_stale: bool  # what is in memory could not be read anew when it had to be
     _untold: list[Changes]
     _records: RecordBook | None
+    _breakers: Breakers | None
 
     def use(self, plan: Plan, now: Instant) -> None:
         """Take a plan."""
@@ -67,8 +69,11 @@ class SharedMethods(outbox.Decides):
             self._read_pauses()
 
     def _read_pauses(self) -> None:
+        before = {name for scope, name in self._paused if scope == "rule"}
         paused = [row for row in self.store.pauses() if row.paused]
         self._paused = {(row.scope, row.name): row.reason or "paused" for row in paused}
+        if before - {row.name for row in paused if row.scope == "rule"}:
+            self._breakers = None  # whoever resumed a rule may have let its breaker count anew
 
     def _look_at_others(self) -> None:
         if self.store.records_changed():

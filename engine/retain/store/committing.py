@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from retain.errors import StoreConflictError
 from retain.model import Event, Record
 from retain.store.acceptance import INSERT_EVENT, Sources, counter, event_values, raise_counter
+from retain.store.breakers import count_starts
 from retain.store.codec import customer_values, effect_values, encode, run_values
 from retain.store.database import Database, Session
 from retain.store.dialects.base import insert, upsert
@@ -89,6 +90,7 @@ class CommitMethods(SharingMethods):
             moved = absorb_all(session, batch.merges)
             self._count_merges(session, len(batch.merges))
             self._move_marks(session, batch, bool(numbers))
+            count_starts(session, batch.starts)
         self._identities.update(moved.items())
         if batch.merges or batch.posted:
             self._fresh.forget()

@@ -96,15 +96,25 @@ class Batch:
     schedules: list[ScheduleRow] = field(default_factory=list)
     watch_progress: list[WatchRow] = field(default_factory=list)
     pauses: list[PauseRow] = field(default_factory=list)
+    starts: list[Starts] = field(default_factory=list)  # what breakers count, where several workers do
     about: set[int] = field(default_factory=set)  # customers on whose facts it was decided
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
         return (
-            not any(getattr(self, name) for name in self.__slots__ if name not in ("watermark", "about"))
+            not any(getattr(self, name) for name in self.__slots__ if name not in ("watermark", "about", "starts"))
             and self.watermark is None
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """Live starts of one rule, and how many of all workers may have been made before them."""
+
+    rule: str
+    count: int
+    at_most: int
 
 
 @dataclass(frozen=True, slots=True)

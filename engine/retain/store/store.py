@@ -9,6 +9,7 @@ from retain.errors import SchemaVersionError, StoreError, StoreUnavailableError
 from retain.store.acceptance import AcceptanceMethods, Sources
 from retain.store.admin import AdminMethods
 from retain.store.backlog import BacklogMethods
+from retain.store.breakers import BreakerMethods
 from retain.store.committing import CommitMethods
 from retain.store.counting import CountMethods
 from retain.store.database import Database, Session
@@ -41,6 +42,7 @@ class Store(
     DueMethods,
     CommitMethods,
     KeepingMethods,
+    BreakerMethods,
     QuarantineMethods,
     PruneMethods,
     AdminMethods,

@@ -48,10 +48,11 @@ def resume(
     _check(desk, scope, name)
     before = {(row.scope, row.name) for row in desk.store.pauses()}
     now = desk.now()
-    desk.store.commit(Batch(pauses=[PauseRow(scope, name, False, "", by, now)]))
-    left = {(row.scope, row.name) for row in desk.store.pauses()}
+    left = before - {(scope, name)}
     rules = _going_again(desk, scope, name, left)
-    desk.pipeline.reset_breakers(rules, now)
+    desk.pipeline.reset_breakers(rules, now)  # before another worker sees that the rule goes on
+    desk.store.commit(Batch(pauses=[PauseRow(scope, name, False, "", by, now)]))
+    desk.pipeline.refresh()
     outcome = _unpark(desk, rules, now, drop=parked == "drop")
     effects = wake_held(desk.pipeline, now)
     desk.audit(by, "resume", scope=scope, name=name, parked=parked, released=outcome.released)
