@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from docs_help import (
     GENERATED,
+    ROOT,
     Block,
     Table,
     blocks,
@@ -19,6 +21,7 @@ from docs_help import (
     rule_file,
     schema,
     tables,
+    text_of,
 )
 from retain.config.settings import load_config
 from retain.language.checking.expressions import read_condition
@@ -32,6 +35,12 @@ from retain.wire.mapping import read_mapping
 ELSEWHERE = {"docs/reference/time.md"}  # test_time_reference.py reads it
 OWN = [page for page in pages() if page not in GENERATED | ELSEWHERE]
 YAML = [block for page in OWN for block in blocks(page, "yaml")]
+FOLLOWED = {  # pages whose files are written, and whose commands are carried out, by the test that is named
+    "docs/tutorial/ten-minutes.md": "test_docs_tutorial",
+    "docs/how-to/change-a-rule.md": "test_docs_loop",
+    "docs/how-to/check-in-ci.md": "test_docs_ci",
+    "docs/reference/screens.md": "test_docs_screens",
+}
 RULES = [block for block in YAML if not block.note.startswith(("example: configuration", "example: mapping", "file: "))]
 CONDITIONS = [
     (table, row[0])
@@ -49,6 +58,22 @@ def test_a_rule_file_or_fragment_has_no_error_and_no_warning_that_it_does_not_an
     unexpected = [problem.render() for problem in problems if problem.code not in warns]
     assert unexpected == []
     assert warns <= {problem.code for problem in problems}
+
+
+@pytest.mark.parametrize("block", blocks("docs/reference/actions.md", "yaml"), ids=lambda block: block.id)
+def test_the_example_of_an_action_is_a_step(block: Block) -> None:
+    _, problems = load(rule_file(replace(block, note="example: steps of order_completed"))[0])
+    assert [problem.render() for problem in problems if problem.severity == "error"] == []
+
+
+def test_no_yaml_example_is_left_out() -> None:
+    """Every block is loaded as rules, configuration or mapping, or belongs to a page that is followed as a whole."""
+    tried = {block.id for block in YAML if not block.note.startswith("file: ")}
+    tried |= {block.id for block in blocks("docs/reference/actions.md", "yaml")}
+    tried |= {block.id for page in FOLLOWED | dict.fromkeys(ELSEWHERE) for block in blocks(page, "yaml")}
+    fences = {page: len(re.findall(r"^ *`{3,} *ya?ml", text_of(page), re.MULTILINE)) for page in pages()}
+    assert fences == {page: sum(one.rpartition(":")[0] == page for one in tried) for page in pages()}
+    assert [page for page, test in FOLLOWED.items() if page not in (ROOT / "tests" / f"{test}.py").read_text()] == []
 
 
 @pytest.mark.parametrize("block", [block for block in RULES if "\ntests:" in block.text], ids=lambda block: block.id)
