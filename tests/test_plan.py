@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from plan_help import AHEAD, EDITS, END, RULES, SINCE, deployed, differing, edited, folder, past, played
+from postgres_help import database
 from retain.app.planning.history import history_of
 from retain.app.planning.planning import PlanReport, plan_edit
 from retain.app.planning.sides import former_side, present_side
-from retain.app.projects.project import Project
+from retain.app.planning.telling import plan_json
+from retain.app.projects.project import Project, open_project
+from retain.store.transfer import copy_store
 
 FAST = ("a wait grows and runs move", "a threshold of time", "only a comment")
 
@@ -85,3 +89,28 @@ def test_a_plan_over_the_same_past_is_the_same_whatever_the_hashes(before: Proje
         for seed, zone in (("1", "UTC"), ("4711", "Asia/Kolkata"))
     }
     assert len(told) == 1
+
+
+def test_the_database_changes_nothing_in_a_plan(before: Project, tmp_path: Path) -> None:
+    kind = "a wait grows and runs move"
+    told = []
+    with database(empty=True) as server:
+        copy_store(before.dir / "retain.db", server)
+        for location in (str(before.dir / "retain.db"), server):
+            shop = folder(tmp_path / f"shop{len(told)}", edited(kind))
+            (shop.dir / "retain.yaml").write_text(f"version: 1\nstore: {json.dumps(location)}\n")
+            told.append(plan_json(planned(before, open_project(shop.dir))))
+    assert told[0] == told[1]
+    assert told[0]["waiting"]
+
+
+def test_one_process_plans_as_two_do(before: Project, tmp_path: Path) -> None:
+    after = folder(tmp_path / "after", edited("a threshold of time"))
+    shutil.copy(before.dir / "retain.db", after.dir / "retain.db")
+    with former_side(after, str(before.dir)) as base, history_of(after, END) as history:
+        one, two = (
+            plan_edit(base, present_side(after), history, since=SINCE, ahead=AHEAD, processes=count) for count in (1, 2)
+        )
+    assert plan_json(one) == plan_json(two)
+    assert one.past is not None
+    assert one.past.people

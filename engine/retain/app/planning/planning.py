@@ -66,6 +66,7 @@ def plan_edit(
     ahead: Millis = AHEAD,
     alone: bool = False,
     progress: Callable[[int], None] | None = None,
+    processes: int = 2,
 ) -> PlanReport:
     """Play both rule sets over the last days, and over those to come.
 
@@ -76,6 +77,7 @@ def plan_edit(
         since: how far back, in milliseconds.
         ahead: how far on, in milliseconds.
         alone: play only the rules that differ: quicker, but what other rules make of it is not seen.
+        processes: 2 plays both sides at once, where the machine can; 1 one after the other. What comes out is the same.
     """
     edits = edits_between(base, head)
     if not edits:
@@ -88,16 +90,23 @@ def plan_edit(
     with (
         rare_collection(),
         _folder() as folder,
-        past_worlds(base, head, history, start, folder, progress) as (old, new),
+        past_worlds(base, head, history, start, folder, progress, processes) as (old, new),
     ):
         past = compare(old, new, start, end, names)
         origin = history.store or old.store
         with _closing(copy_of(origin, folder / "ahead-base.db")) as store:
-            return _with_ahead(base, head, edits, past, store, folder, end + ahead)
+            return _with_ahead(base, head, edits, past, store, folder, end + ahead, processes)
 
 
 def _with_ahead(
-    base: Side, head: Side, edits: Sequence[Edit], past: Comparison, store: Store, folder: Path, until: Instant
+    base: Side,
+    head: Side,
+    edits: Sequence[Edit],
+    past: Comparison,
+    store: Store,
+    folder: Path,
+    until: Instant,
+    processes: int,
 ) -> PlanReport:
     at, names = past.end, renamed(base, head)
     plans = base.plan(), head.plan()
@@ -114,7 +123,7 @@ def _with_ahead(
             drain(new.pipeline, until)
             return new.log, waiting, segments
 
-    other = Beside(deploy)
+    other = Beside(deploy, here=processes == 1)
     drain(old.pipeline, until)
     log, waiting, segments = other.result()
     with Store.open(path, scratch=True) as copy:
@@ -133,7 +142,13 @@ def _with_ahead(
 
 @contextmanager
 def past_worlds(
-    base: Side, head: Side, history: History, start: Instant, folder: Path, progress: Callable[[int], None] | None
+    base: Side,
+    head: Side,
+    history: History,
+    start: Instant,
+    folder: Path,
+    progress: Callable[[int], None] | None,
+    processes: int = 2,
 ) -> Iterator[tuple[World, World]]:
     """Both rule sets over the last days, from one store that knows what came before; each in a process of its own."""
     paths = folder / "past-base.db", folder / "past-head.db"
@@ -148,7 +163,7 @@ def past_worlds(
             world.play(history.since(start), history.at, knowing.beside(store), told)
             return world.log
 
-    other = Beside(lambda: play(1, None))
+    other = Beside(lambda: play(1, None), here=processes == 1)
     logs = play(0, progress), other.result()
     with Store.open(paths[0], scratch=True) as known, Store.open(paths[1], scratch=True) as copy:
         stores = known, copy
