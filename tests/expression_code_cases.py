@@ -1,4 +1,4 @@
-"""Wrong and doubtful texts: which code each gets, and at which very column (`^` marks it, `~` its further width)."""
+"""Texts that are wrong or warned of: the code of each, and the very column (`^` marks it, `~` its further width)."""
 
 from __future__ import annotations
 

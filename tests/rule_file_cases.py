@@ -1,4 +1,4 @@
-"""Wrong and doubtful rule files: which code each gets, and at which very column (`^` marks it, `~` its further width).
+"""Rule files that are wrong or warned of: the code of each, and the very column (`^` marks it, `~` its further width).
 
 A fragment stands for a whole file (`FILES`), for the keys of one rule (`RULES`), or for the steps of one (`STEPS`).
 """

@@ -28,7 +28,7 @@ rules:
     then:
       - log.write: {message: hello}
 """
-DOUBTFUL = BAD.replace('contry == "DE"', 'country != "DE"')
+WARNED = BAD.replace('contry == "DE"', 'country != "DE"')
 
 
 def test_a_clean_project_says_so_and_ends_with_0(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_clean_project_says_so_and_ends_with_0(tmp_path: Path) -> None:
 
 
 def test_an_error_is_the_next_thing_to_look_up_even_after_a_warning(tmp_path: Path) -> None:
-    two = DOUBTFUL + BAD.partition("rules:\n")[2].replace("greet", "later")
+    two = WARNED + BAD.partition("rules:\n")[2].replace("greet", "later")
     answer = here("check", bare(tmp_path / "p", two))
     assert answer.out.index("W201") < answer.out.index("error[E102]")
     assert answer.out.endswith("next  retain docs E102\n")
@@ -159,7 +159,7 @@ SARIF = {
 
 def test_sarif_names_every_problem_with_its_code_its_place_and_what_the_code_means(tmp_path: Path) -> None:
     folder = bare(tmp_path / "p", BAD)
-    (folder / "rules" / "a letter.yaml").write_text(DOUBTFUL.replace("greet", "doubt"))
+    (folder / "rules" / "a letter.yaml").write_text(WARNED.replace("greet", "doubt"))
     answer = retain("check", "--format", "sarif", cwd=folder)
     assert answer.code == 1
     Draft202012Validator(SARIF).validate(answer.json)
@@ -194,14 +194,14 @@ def test_a_finding_keeps_its_fingerprint_when_lines_come_before_it(tmp_path: Pat
 
 def test_warnings_of_one_code_do_not_fill_the_screen(tmp_path: Path) -> None:
     clauses = "".join(f'      - customer.country != "{country}"\n' for country in ("AT", "DE", "CH", "FR") * 4)
-    text = DOUBTFUL.replace('      - customer.country != "DE"\n', clauses)
+    text = WARNED.replace('      - customer.country != "DE"\n', clauses)
     answer = here("check", bare(tmp_path / "p", text))
     assert answer.out.count("help: ") == 10
     assert "warning[W201] 6 more; retain check --json names them all\n" in answer.out
     assert "16 warnings in 1 rule" in answer.out
 
 
-def test_what_is_doubtful_about_a_whole_rule_is_told_unless_it_is_allowed(tmp_path: Path) -> None:
+def test_a_whole_rule_is_warned_of_unless_it_is_allowed(tmp_path: Path) -> None:
     text = GOOD.replace("    when:", "    if: [count(order_completed) >= 0]\n    when:")
     assert [found["code"] for found in here("check", bare(tmp_path / "p", text), "--json").json["problems"]] == ["W214"]
     allowed = text.replace("    when:", "    allow: [W214]\n    when:")
@@ -209,7 +209,7 @@ def test_what_is_doubtful_about_a_whole_rule_is_told_unless_it_is_allowed(tmp_pa
 
 
 def test_a_warning_alone_is_no_failure_unless_asked_for(tmp_path: Path) -> None:
-    folder = bare(tmp_path / "p", DOUBTFUL)
+    folder = bare(tmp_path / "p", WARNED)
     assert "1 warning in 1 rule" in here("check", folder).out
     assert here("check", folder).code == 0
     assert here("check", folder, "--strict").code == 1

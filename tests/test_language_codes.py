@@ -19,7 +19,7 @@ from retain.language.syntax.source import TextSource
 from retain.registry import Registry
 
 # Modules with a list CASES of what has a code.
-CASES_ELSEWHERE = ("test_rule_files_codes", "test_rule_doubts", "test_project_codes")
+CASES_ELSEWHERE = ("test_rule_files_codes", "test_lint", "test_project_codes")
 
 
 @pytest.mark.parametrize("case", TEXTS, ids=str)

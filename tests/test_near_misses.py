@@ -1,6 +1,6 @@
 """What only looks like a mistake draws no warning: two near misses for each warning about a text and about a rule.
 
-The warnings that weigh whole rules against each other have theirs in test_rule_doubts.py.
+The warnings that weigh whole rules against each other have theirs in test_lint.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from textwrap import indent
 import pytest
 
 from language_help import problems_of
-from retain.language.codes.doubts import DOUBT_CODES
+from retain.language.codes.lint import LINT_CODES
 from retain.language.codes.table import CODES
 from rule_file_cases import RULE_HEAD, STEP_HEAD, TAIL
 from rule_file_help import load
@@ -75,5 +75,5 @@ def test_steps_that_mind_the_trap_are_passed_over(code: str, text: str) -> None:
 
 def test_every_warning_has_two_near_misses() -> None:
     missed = Counter(code for code, _ in [*TEXTS, *RULES, *STEPS])
-    about_a_text_or_rule = {code for code in CODES if code.startswith("W2")} - set(DOUBT_CODES)
+    about_a_text_or_rule = {code for code in CODES if code.startswith("W2")} - set(LINT_CODES)
     assert {code for code in about_a_text_or_rule if missed[code] < 2} == set()

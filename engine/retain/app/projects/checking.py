@@ -65,7 +65,7 @@ def check_path(path: Path) -> CheckReport:
         raise RetainError("there are no rule files", where=str(path), cure="name a project's folder or a rule file")
     plugins = load_plugins({})  # whose own checks ask for a retain.yaml, which is not here
     plugins = replace(plugins, registry=replace(plugins.registry, checks={}))
-    project = read_project(folder, Config(project_dir=folder), plugins, _texts(folder, paths), doubts=True)
+    project = read_project(folder, Config(project_dir=folder), plugins, _texts(folder, paths), lint=True)
     return _report(folder, project, len(paths), project.problems)
 
 
@@ -74,7 +74,7 @@ def _check_project(folder: Path) -> CheckReport:
     if config is None:
         return CheckReport(root=folder, files=1, rules=0, problems=tuple(problems), broken_plugins={})
     plugins = load_plugins(config.plugins, allow=config.allow_plugins)
-    project = read_project(folder, config, plugins, rule_files(folder), doubts=True)
+    project = read_project(folder, config, plugins, rule_files(folder), lint=True)
     return _report(folder, project, len(project.files) + 1, (*problems, *project.problems))
 
 

@@ -84,19 +84,19 @@ def open_project(directory: Path, *, extra: Sequence[object] = (), plugins: Load
 
 
 def read_project(
-    directory: Path, config: Config, loaded: LoadedPlugins, files: Mapping[str, str], *, doubts: bool = False
+    directory: Path, config: Config, loaded: LoadedPlugins, files: Mapping[str, str], *, lint: bool = False
 ) -> Project:
     """A project from texts that are already read.
 
     Args:
         files: rule files by name.
-        doubts: whether warnings about rules as a whole are wanted too; who runs the rules does without.
+        lint: whether warnings about rules as a whole are wanted too; who runs the rules does without.
     """
     registry = loaded.registry
     schema, problems = load_schema([directory / SCHEMAS], registry)
     templates = read_templates(template_files(directory), registry.filters)
     with no_collection():
-        zone = ZoneInfo(config.zone) if doubts else None
+        zone = ZoneInfo(config.zone) if lint else None
         ruleset, found = load_rules(list(files.items()), schema, registry, templates=templates, zone=zone)
     problems = [*problems, *found, *check_plugin_sections(config, registry.config_schemas)]
     problems += plugin_problems(directory, config, registry, ruleset)

@@ -1,1 +1,1 @@
-"""What reads well and is doubtful all the same: warnings that take a whole rule, or all of them, to see."""
+"""What is valid and hardly meant: warnings that take a whole rule, or all of them, to see."""

@@ -43,7 +43,7 @@ def messages_of(subject: Subject, registry: Registry) -> list[Sent]:
 
 
 def message_problems(subject: Subject, sent: list[Sent], policies: Mapping[str, Policy]) -> Iterator[Problem]:
-    """What is doubtful about the messages of one rule."""
+    """Warnings about the messages of one rule."""
     rule = subject.rule
     if rule.goal is None and not rule.exit_when:
         later = next((one for one in sent if one.delay > sent[0].delay and not one.asks), None)

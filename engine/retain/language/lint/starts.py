@@ -22,7 +22,7 @@ _TYPICAL = ("Europe/Berlin", "Europe/London", "America/New_York")  # for a zone 
 
 
 def start_problems(subject: Subject, zone: tzinfo) -> Iterator[Problem]:
-    """What is doubtful about when the rule starts.
+    """Warnings about when the rule starts.
 
     Args:
         zone: the account's.

@@ -106,7 +106,7 @@ def load_rules(
 
     Args:
         templates: the project's message templates; without them, what steps say of templates is not checked.
-        zone: the account's; with it also what is doubtful about rules as a whole is told, which takes its time.
+        zone: the account's; with it rules are warned of as a whole too, which takes its time.
     """
     read = _Files()
     for name, text in files:
@@ -138,14 +138,14 @@ def load_rules(
         disabled=read.disabled,
     )
     if zone is not None:
-        problems.extend(_doubts(ruleset, read.entries["rules"], registry, zone))
+        problems.extend(_lint(ruleset, read.entries["rules"], registry, zone))
     return ruleset, sorted(dict.fromkeys(problems), key=_order)
 
 
-def _doubts(
+def _lint(
     ruleset: RuleSet, entries: Mapping[str, tuple[Scalar, Node]], registry: Registry, zone: tzinfo
 ) -> Iterator[Problem]:
-    """What is doubtful about the rules, less what their authors allow."""
+    """Warnings about whole rules, less those that their authors allow."""
     read = ((rule, *entries[name]) for name, rule in ruleset.rules.items())
     subjects = [Subject(rule, key, node) for rule, key, node in read if isinstance(node, MapNode)]
     around = Surroundings(registry=registry, policies=ruleset.policies, tests=ruleset.tests, zone=zone)

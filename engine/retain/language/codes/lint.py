@@ -1,4 +1,4 @@
-"""Problem codes of rules that read well and are doubtful as a whole (W212 to W221)."""
+"""Problem codes of rules that are valid and hardly meant, as a whole (W212 to W221)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from retain.language.codes.code import Code, table
 
-DOUBT_CODES: Mapping[str, Code] = table(
+LINT_CODES: Mapping[str, Code] = table(
     Code(
         "W212",
         "series without an end",

@@ -1,4 +1,4 @@
-"""Rules that read well and are doubtful as a whole: which warning each gets and at which column, and near misses.
+"""Rules that are valid and hardly meant, as a whole: which warning each gets and at which column, and near misses.
 
 A fragment stands for a whole file (`^` marks the place, `~` its further width), for `MISSES` without any mark.
 """
