@@ -70,3 +70,12 @@ def test_the_list_of_packs_fits_80_columns() -> None:
 
 def test_a_pack_says_what_it_does() -> None:
     assert [pack.name for pack in packs().values() if len(pack.description) < 25] == []
+
+
+def test_the_schema_for_editors_is_that_of_this_very_project(tmp_path: Path) -> None:
+    folder = project(tmp_path / "shop")
+    text = (folder / "schemas" / "rules.schema.json").read_text()
+    assert text == here("-C", folder, "schema").out
+    letters = {path.stem for path in (folder / "templates").iterdir()}
+    assert all(f'"{letter}"' in text for letter in letters)
+    assert "favourite_shop" in text

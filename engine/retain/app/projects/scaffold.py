@@ -11,18 +11,17 @@ from itertools import takewhile
 from pathlib import Path
 from string import Template
 
+from retain.app.projects.schemas import rules_schema
 from retain.config.settings import FILE
-from retain.deliver.loading import load_plugins
 from retain.errors import NotFoundError, RetainError
 from retain.language.documents.nodes import MapNode, Scalar
 from retain.language.documents.yaml import read_yaml
-from retain.language.schemas.fields import load_schema
-from retain.language.schemas.rule_files import rules_json_schema
 from retain.resources import resource
 
 DEFAULT_PACKS = ("abandoned-cart",)
 POLICIES = "policies"
 LINK_KEY = "unsubscribe.secret"
+RULES_SCHEMA = "schemas/rules.schema.json"
 _TEMPLATE = re.compile(r"\btemplate:\s*([\w-]+)")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _SCHEMA_LINE = "# yaml-language-server: $schema=../schemas/rules.schema.json\n"
@@ -70,9 +69,11 @@ def make_project(directory: Path, names: Sequence[str] = ()) -> list[str]:
         secret = directory / LINK_KEY
         secret.touch(mode=0o600)
         secret.write_text(f"{secrets.token_hex(32)}\n", encoding="ascii")
+        completion = json.dumps(rules_schema(directory.resolve()), indent=2, ensure_ascii=False)
+        (directory / RULES_SCHEMA).write_text(f"{completion}\n", encoding="utf-8")
     except OSError as error:
         raise RetainError(f"cannot be written: {error.strerror}", where=str(error.filename or directory)) from error
-    return sorted([*files, LINK_KEY])
+    return sorted([*files, LINK_KEY, RULES_SCHEMA])
 
 
 def _pack(folder: Path, path: Path) -> Pack:
@@ -109,9 +110,6 @@ def _files(name: str, chosen: Iterable[Pack]) -> dict[str, str]:
     for path, file in shipped.items():
         head = _SCHEMA_LINE if path.startswith(("rules/", "tests/")) else ""
         files[path] = head + file.read_text(encoding="utf-8")
-    registry = load_plugins({}).registry
-    schema, _ = load_schema([], registry)
-    files["schemas/rules.schema.json"] = json.dumps(rules_json_schema(registry, schema), indent=2) + "\n"
     files["schemas/customer.json"] = _CUSTOMER
     files["schemas/README.md"] = _SCHEMAS
     files[FILE] = Template(_CONFIG).substitute(name=name if _NAME.fullmatch(name) else json.dumps(name))

@@ -15,7 +15,8 @@ from retain.serve.cli.output import print_json
 def command(of_config: bool) -> None:
     """Print the JSON Schema of rule files, for completion in an editor.
 
-    It knows the actions of the installed plugins and, in a project, its events and fields. At the top of a rule file:
+    It knows the actions of the installed plugins and, in a project, its events, fields and templates. At the top of a
+    rule file:
     # yaml-language-server: $schema=../schemas/rules.schema.json
     """
     print_json(config_schema(project_dir()) if of_config else rules_schema(project_dir()))
