@@ -214,7 +214,7 @@ def ours(connection: Connection, segment: Segment, last: int) -> Callable[[], li
         compiler = SqlCompiler(
             connection.dialect.name, Setting(now=NOW, watermark=last, is_settled=True, has_failed=False)
         )
-        query = statements.members(compiler, compiler.verdict([checked(segment.condition)]))
+        query = statements.members(compiler, compiler.search([checked(segment.condition)], from_events=True))
         return [row[0] for row in connection.execute(query)]
 
     return run

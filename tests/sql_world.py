@@ -15,7 +15,7 @@ from retain.instants import DAY
 from retain.language.evaluation.interpreter import evaluate
 from retain.language.scope import History, Scope
 from retain.language.sql import statements
-from retain.language.sql.conditions import SqlCompiler
+from retain.language.sql.conditions import Search, SqlCompiler
 from retain.language.sql.setting import Setting
 from retain.language.syntax.ast import Node
 from retain.language.time.zones import start_of_day
@@ -147,23 +147,33 @@ def _event(seq: int, customer: int, name: str, body: str, at: int, message_id: s
 
 @dataclass(frozen=True)
 class Answer:
-    """For whom a database finds a condition true, or false, and for whom it cannot tell."""
+    """For whom a database finds a condition true, or false, and for whom it cannot tell.
+
+    Args:
+        other: what it finds where it begins with events; None where the condition cannot be begun so.
+    """
 
     surely: set[int]
     perhaps: set[int]
     is_exact: bool
+    other: Answer | None = None
 
     def agrees(self, whom: set[int]) -> bool:
         """Whether with Python asked about the open ones exactly these are found."""
-        return self.surely <= whom <= self.surely | self.perhaps
+        same = self.surely <= whom <= self.surely | self.perhaps
+        return same and (self.other is None or self.other.agrees(whom))
 
 
 def ask(connection: Connection, world: World, node: Node, want: bool = True) -> Answer:
     """What a database says of a condition."""
     compiler = SqlCompiler(connection.dialect.name, world.setting)
-    verdict = compiler.verdict([node], want)
-    rows = connection.execute(statements.members(compiler, verdict)).all()
+    begun = compiler.search([node], from_events=True) if want else None
+    other = None if begun is None or not begun.begun else _answer(connection, compiler, begun)
+    return replace(_answer(connection, compiler, compiler.everybody([node], want)), other=other)
+
+
+def _answer(connection: Connection, compiler: SqlCompiler, search: Search) -> Answer:
     found: dict[int, set[int]] = {statements.YES: set(), statements.PERHAPS: set()}
-    for customer, how in rows:
+    for customer, how in connection.execute(statements.members(compiler, search)):
         found[how].add(customer)
-    return Answer(found[statements.YES], found[statements.PERHAPS], verdict.is_exact)
+    return Answer(found[statements.YES], found[statements.PERHAPS], search.verdict.is_exact)

@@ -31,7 +31,8 @@ DATABASES = ("sqlite", "postgresql")
 def few_zones() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zones_module, "_every_zone", lambda: {str(zone): zone for zone in ZONES})
-        patch.setattr(members_module, "PAGE", 7)
+        patch.setattr(members_module, "SPAN", 7)
+        patch.setattr(members_module, "OPEN", 7)
         yield
 
 
@@ -109,7 +110,7 @@ def test_the_index_that_check_names_is_the_one_that_the_database_uses(name: str,
         with stored(world, where) as connection:
             connection.execute(text(index_statement(name, cost.field, cost.type)))
             compiler = SqlCompiler(name, world.setting, indexed=cost.field)
-            query = statements.members(compiler, compiler.verdict([node]))
+            query = statements.members(compiler, compiler.search([node]))
             if name == "sqlite":
                 compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
                 values = tuple(compiled.params[key] for key in compiled.positiontup or ())

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import tzinfo
+from functools import partial
 
 from retain.language.codegen.conditions import compile_test
 from retain.language.condition import Condition
 from retain.language.scope import History, Scope
 from retain.language.sql import statements
-from retain.language.sql.conditions import SqlCompiler, Verdict
-from retain.language.syntax.ast import Node
+from retain.language.sql.conditions import Search, SqlCompiler
+from retain.language.sql.setting import Setting
+from retain.language.sql.statements import Statement
 from retain.language.time.schedules import zone_of
 from retain.model import Instant
 from retain.pipeline.load import decode
 from retain.pipeline.paging import setting_of
+from retain.store.database import Row
 from retain.store.store import Store
 
-PAGE = 5_000
+SPAN = 100_000  # ids that one query looks through, so that what it finds fits in memory
+OPEN = 5_000  # customers whom Python decides about at a time
+MANY = 10  # events a customer, on average, above which reading all of them costs more than looking into few
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,61 +53,85 @@ class Members:
         self._condition = condition
         self._zone = zone
         self._now = now
-        self._compiler = SqlCompiler(store.database, setting_of(store, zone, now), indexed=indexed)
+        self._indexed = indexed
+        self._setting = setting_of(store, zone, now)
+        self._newest = self._setting.watermark if self._setting.is_settled else None
 
     def pages(self) -> Iterator[list[int]]:
         """Their ids in order, a page at a time."""
-        verdict, after = self._compiler.verdict(self._condition.nodes), 0
-        while True:
-            rows = self._store.ask(statements.members(self._compiler, verdict, after=after, limit=PAGE))
+        for after in range(0, self._store.last_customer(), SPAN):
+            rows = self._ask(partial(self._page, ids=statements.Ids(after, after + SPAN)))
             open_ = [customer for customer, how in rows if how == statements.PERHAPS]
-            holds = {customer: all(held) for customer, held in self._decided(open_, self._condition.nodes).items()}
-            if ids := [customer for customer, _ in rows if holds.get(customer, True)]:
-                yield ids
-            if len(rows) < PAGE:
-                return
-            after = rows[-1][0]
+            held = {customer: all(found) for customer, found in self._decided(open_).items()}
+            if found := [customer for customer, _ in rows if held.get(customer, True)]:
+                yield found
 
     def count(self) -> int:
         """How many they are."""
-        verdict = self._compiler.verdict(self._condition.nodes)
-        ((surely, perhaps),) = self._store.ask(statements.count(self._compiler, verdict))
+        ((surely, perhaps),) = self._ask(lambda compiler: statements.count(compiler, self._search(compiler)))
         found: int = surely
         if perhaps:
-            for page in self._undecided([verdict]):
-                found += sum(all(held) for held in self._decided(page, self._condition.nodes).values())
+            for page in self._undecided(lambda compiler: [self._search(compiler)]):
+                found += sum(all(held) for held in self._decided(page).values())
         return found
 
     def losses(self) -> tuple[int, list[Loss]]:
         """How many customers there are, and what each clause costs."""
         nodes = self._condition.nodes
-        verdicts = [self._compiler.verdict([node]) for node in nodes]
-        rows = self._store.ask(statements.patterns(self._compiler, verdicts))
+
+        def clauses(compiler: SqlCompiler) -> list[Search]:
+            return [compiler.everybody([node]) for node in nodes]
+
+        rows = self._ask(lambda compiler: statements.patterns(compiler, clauses(compiler)))
         counts: dict[tuple[bool, ...], int] = {}
         for *found, number in rows:
             if statements.PERHAPS not in found:
                 pattern = tuple(how == statements.YES for how in found)
                 counts[pattern] = counts.get(pattern, 0) + number
         if any(statements.PERHAPS in row[:-1] for row in rows):
-            for page in self._undecided(verdicts):
-                for held in self._decided(page, nodes).values():
+            for page in self._undecided(clauses):
+                for held in self._decided(page).values():
                     counts[held] = counts.get(held, 0) + 1
         return sum(row[-1] for row in rows), [_loss(counts, index) for index in range(len(nodes))]
 
-    def _undecided(self, verdicts: Sequence[Verdict]) -> Iterator[list[int]]:
+    def _page(self, compiler: SqlCompiler, ids: statements.Ids) -> Statement:
+        return statements.members(compiler, self._search(compiler), ids)
+
+    def _search(self, compiler: SqlCompiler) -> Search:
+        """Found by an index, else from the events where these are not too many, else by looking at everybody."""
+        few = self._store.newest_event() <= MANY * self._store.last_customer()
+        return compiler.search(self._condition.nodes, from_events=few and not self._indexed)
+
+    def _ask(self, question: Callable[[SqlCompiler], Statement]) -> list[Row]:
+        """The rows of a statement, in which no event counts that was not decided when this was made.
+
+        Where all are decided, none is asked for its number; where one has come meanwhile, the question is put again.
+        """
+        if self._newest is not None:
+            rows = self._store.ask(question(self._compiler(replace(self._setting, watermark=None))))
+            if self._store.newest_event() == self._newest:
+                return rows
+            self._newest = None
+        return self._store.ask(question(self._compiler(self._setting)))
+
+    def _compiler(self, setting: Setting) -> SqlCompiler:
+        return SqlCompiler(self._store.database, setting, indexed=self._indexed)
+
+    def _undecided(self, clauses: Callable[[SqlCompiler], list[Search]]) -> Iterator[list[int]]:
         """Customers of whom the database cannot tell some clause, a page at a time."""
-        after = 0
-        while rows := self._store.ask(statements.undecided(self._compiler, verdicts, after=after, limit=PAGE)):
-            after = rows[-1][0]
+        ids = statements.Ids(limit=OPEN)
+        while rows := self._ask(partial(_open_to_some, clauses=clauses, ids=ids)):
+            ids = replace(ids, after=rows[-1][0])
             yield [row[0] for row in rows]
 
-    def _decided(self, ids: Sequence[int], nodes: Sequence[Node]) -> dict[int, tuple[bool, ...]]:
+    def _decided(self, ids: Sequence[int]) -> dict[int, tuple[bool, ...]]:
         """For each customer, which clauses are true."""
-        if not ids:
-            return {}
-        tests = [compile_test(node) for node in nodes]
-        scopes = self._scopes(ids)
-        return {customer: tuple(test(scope) for test in tests) for customer, scope in scopes.items()}
+        found: dict[int, tuple[bool, ...]] = {}
+        tests = [compile_test(node) for node in self._condition.nodes] if ids else []
+        for start in range(0, len(ids), OPEN):
+            scopes = self._scopes(ids[start : start + OPEN])
+            found |= {customer: tuple(test(scope) for test in tests) for customer, scope in scopes.items()}
+        return found
 
     def _scopes(self, ids: Sequence[int]) -> Mapping[int, Scope]:
         needs = self._condition.needs
@@ -122,6 +151,12 @@ class Members:
             )
             for customer in ids
         }
+
+
+def _open_to_some(
+    compiler: SqlCompiler, clauses: Callable[[SqlCompiler], list[Search]], ids: statements.Ids
+) -> Statement:
+    return statements.undecided(compiler, clauses(compiler), ids)
 
 
 def _loss(counts: Mapping[tuple[bool, ...], int], index: int) -> Loss:

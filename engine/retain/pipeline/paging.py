@@ -42,7 +42,7 @@ class CustomerPages:
             return Page(ids, ids[-1] if ids else after, len(ids) < limit)
         upto = min(after + SPAN, last)
         compiler = SqlCompiler(self._store.database, setting_of(self._store, self._zone, now))
-        query = statements.members(compiler, compiler.verdict(self._nodes), after=after, upto=upto, limit=limit)
+        query = statements.members(compiler, compiler.search(self._nodes), statements.Ids(after, upto, limit))
         ids = [row[0] for row in self._store.ask(query)]
         if len(ids) == limit:
             return Page(ids, ids[-1], is_last=False)

@@ -41,11 +41,17 @@ class SegmentMethods:
     def decided(self) -> Decided:
         """Up to where accepted events are decided."""
         dialect = self._db.dialect
+        newest = self.newest_event()
         with self._db.read() as session:
-            last = session.row("SELECT max(seq) FROM events")
             if session.row(f"SELECT 1 FROM events WHERE {dialect.undecided} LIMIT 1") is None:
-                return Decided(0 if last is None or last[0] is None else int(last[0]), is_settled=True)
+                return Decided(newest, is_settled=True)
         return Decided(dialect.decided_upto, is_settled=False)
+
+    def newest_event(self) -> int:
+        """The number of the newest accepted event; 0 where there is none."""
+        with self._db.read() as session:
+            row = session.row("SELECT max(seq) FROM events")
+        return 0 if row is None or row[0] is None else int(row[0])
 
     def has_failed_events(self) -> bool:
         """Whether any event is set aside because it could not be decided."""

@@ -64,7 +64,7 @@ def asked_of_all(ruleset: RuleSet) -> list[Asked]:
 
 def cost_of(nodes: Sequence[Node]) -> Cost:
     """The cost of a condition of these clauses."""
-    parts = [part for node in nodes for part in _conjuncts(node)]
+    parts = [part for node in nodes for part in conjuncts(node)]
     decided = [part for part in parts if not needs_python(part)]
     if not decided:
         return Cost("each")
@@ -87,18 +87,24 @@ def _is_deep_set(node: ast.History) -> bool:
     return node.function == "distinct" and ("." in node.path or (node.field_type or Type("opaque")).kind == "instant")
 
 
+def customer_fields(node: Node) -> set[str]:
+    """The customer's fields that a test reads; the name of none for what only time tells."""
+    reads = (part for part in node.walk() if isinstance(part, ast.Field | ast.Call | ast.History))
+    return {part.path if isinstance(part, ast.Field) and part.root == "customer" else "" for part in reads}
+
+
 def _looks_back(node: Node) -> bool:
     return any(isinstance(part, ast.History) for part in node.walk())
 
 
-def _conjuncts(node: Node) -> Iterator[Node]:
+def conjuncts(node: Node) -> Iterator[Node]:
     """The tests all of which must be true."""
     match node:
         case ast.And(parts=parts):
             for part in parts:
-                yield from _conjuncts(part)
+                yield from conjuncts(part)
         case ast.InSegment(body=Node() as body) | ast.MetricRef(body=Node() as body) | ast.Expanded(body=body):
-            yield from _conjuncts(body)
+            yield from conjuncts(body)
         case _:
             yield node
 

@@ -32,14 +32,15 @@ class Dialect(ABC):
     """One database. A document is a column of JSON; a path is dotted names that a schema declares."""
 
     name: ClassVar[str]
+    reads_whole: ClassVar[bool]  # whether every look into a document reads all of it anew
 
     @abstractmethod
     def document(self, column: Sql) -> Sql:
         """A column of JSON text, as the other methods want it."""
 
     @abstractmethod
-    def opened(self, column: Sql, name: str) -> tuple[Sql, From | None]:
-        """The same for a column of which much is read, and what must be joined for it under this name."""
+    def opened(self, name: str) -> Sql:
+        """The same where the statement has read it under this name before."""
 
     @abstractmethod
     def flag(self, doc: Sql, path: str, want: bool) -> Sql:

@@ -7,7 +7,7 @@ from sqlalchemy import case, false, true
 from retain.language.evaluation.values import literal, read, type_of, typed
 from retain.language.sql.base import Base
 from retain.language.sql.operand import NotInSqlError, Operand, constant
-from retain.language.sql.source import CUSTOMERS, Sql
+from retain.language.sql.source import Sql
 from retain.language.syntax import ast
 from retain.language.types import Type
 from retain.model import Json
@@ -26,8 +26,6 @@ class FieldReading(Base):
         """The JSON that a field stands in; None where it is given and not stored."""
         if isinstance(node, ast.RowField):
             return self.row
-        if node.root == "customer" and node.path == self.indexed:
-            return self.dialect.document(CUSTOMERS.c.fields)
         return self.customer if node.root == "customer" else None
 
     def field(self, node: ast.Field | ast.RowField) -> Operand:

@@ -69,19 +69,27 @@ class HistoryReading(Logic):
         """Which events are of the customer, of this name, in the window, decided and not set aside."""
         if name == _UPDATED:
             raise NotInSqlError
-        low, high = self._bounds(node.window)
-        events = EVENTS.c
-        found = [compared(events.customer, "=", CUSTOMERS.c.id), compared(events.name, "=", bound(name))]
-        found += [] if low is None else [compared(events.occurred_at, ">=", low)]
-        found.append(compared(events.occurred_at, "<", bound(high)))
-        mark = self.setting.watermark
-        decided = compared(events.seq, "<=", raw(mark, BigInteger) if isinstance(mark, str) else bound(mark))
-        found.append(decided if self.setting.is_settled else or_(decided, events.cause_seq.is_not(None)))
-        if self.setting.has_failed:
-            found.append(events.seq.not_in(select(FAILED.c.event_seq)))
-        return found
+        found = [compared(EVENTS.c.customer, "=", CUSTOMERS.c.id), compared(EVENTS.c.name, "=", bound(name))]
+        return [*found, *self.within(*self.bounds(node.window)), *self.decided(), *self.not_failed()]
 
-    def _bounds(self, window: Window | None) -> tuple[Sql | None, Instant]:
+    def within(self, low: Sql | None, high: Instant) -> list[Sql]:
+        """Which events lie between bounds."""
+        at = EVENTS.c.occurred_at
+        return [*([] if low is None else [compared(at, ">=", low)]), compared(at, "<", bound(high))]
+
+    def decided(self) -> list[Sql]:
+        """Which events are decided."""
+        mark, events = self.setting.watermark, EVENTS.c
+        if mark is None:
+            return []
+        decided = compared(events.seq, "<=", raw(mark, BigInteger) if isinstance(mark, str) else bound(mark))
+        return [decided if self.setting.is_settled else or_(decided, events.cause_seq.is_not(None))]
+
+    def not_failed(self) -> list[Sql]:
+        """Which events are not set aside."""
+        return [EVENTS.c.seq.not_in(select(FAILED.c.event_seq))] if self.setting.has_failed else []
+
+    def bounds(self, window: Window | None) -> tuple[Sql | None, Instant]:
         now, started = self.setting.now, self.setting.started_at
         if window is None:
             return None, now

@@ -74,17 +74,16 @@ class Postgres(Dialect):
     """PostgreSQL from 13 on."""
 
     name = "postgresql"
+    reads_whole = True
 
     def document(self, column: Sql) -> Sql:
         """A column of JSON text, as the other methods want it."""
         # A zero byte, which JSON may hold, would end the query; the replacement has the same length and shape.
         return cast(func.replace(column, raw("'\\u0000'"), raw("'\\ufffd'")), JSONB)
 
-    def opened(self, column: Sql, name: str) -> tuple[Sql, From | None]:
-        """The same for a column of which much is read, and what must be joined for it under this name."""
-        # `offset 0` keeps the planner from reading the text once for every use.
-        read = select(self.document(column).label("doc")).correlate_except(None).offset(raw("0")).lateral(name)
-        return raw(f"{name}.doc", JSONB()), read
+    def opened(self, name: str) -> Sql:
+        """The same where the statement has read it under this name before."""
+        return raw(name, JSONB())
 
     def flag(self, doc: Sql, path: str, want: bool) -> Sql:
         """Whether the value is exactly true, or exactly false."""

@@ -17,7 +17,7 @@ class Setting:
         now: events at or after it do not count.
         zone: the account's, for customers without one.
         watermark: accepted events after this one are not decided and do not count; a text is an SQL expression over
-            the columns of an event, where it differs between customers.
+            the columns of an event, where it differs between customers; None where all events count.
         is_settled: whether no event is undecided, so that all up to the watermark count.
         has_failed: whether events are set aside that must be left out.
         event: fields of an event being decided, as the conditions of a trigger read them.
@@ -27,7 +27,7 @@ class Setting:
 
     now: Instant
     zone: tzinfo = UTC
-    watermark: int | str
+    watermark: int | str | None
     is_settled: bool = False
     has_failed: bool = True
     event: Fields = field(default_factory=dict)

@@ -27,5 +27,6 @@ EVENTS = table(
     column("cause_seq", BigInteger),
 )
 FAILED = table("failed_events", column("event_seq", BigInteger))
-CUSTOMER_DOC, EVENT_DOC = "customer_doc", "event_doc"  # names of what is read of them, where it is read once
+DOC = "doc"  # name of a document that is read once for all tests of its row
+EVENT_DOC = "event_doc"  # name of what holds that of an event
 ZONES = "zones"  # name of the table of local instants, where a condition has any

@@ -54,14 +54,15 @@ class Sqlite(Dialect):
     """SQLite from 3.38 on."""
 
     name = "sqlite"
+    reads_whole = False  # the last texts that were read are kept read
 
     def document(self, column: Sql) -> Sql:
         """A column of JSON text, as the other methods want it."""
         return column
 
-    def opened(self, column: Sql, name: str) -> tuple[Sql, From | None]:
-        """The same for a column of which much is read, and what must be joined for it under this name."""
-        return column, None  # the last texts that were read are kept read
+    def opened(self, name: str) -> Sql:
+        """The same where the statement has read it under this name before."""
+        return raw(name, Text)
 
     def flag(self, doc: Sql, path: str, want: bool) -> Sql:
         """Whether the value is exactly true, or exactly false."""

@@ -3,65 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, case, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 
-from retain.language.sql.conditions import SqlCompiler, Verdict
+from retain.language.sql.conditions import Search, SqlCompiler, Verdict
 from retain.language.sql.operand import bound, compared, raw
-from retain.language.sql.source import CUSTOMERS, From, Sql
+from retain.language.sql.source import CUSTOMERS, DOC, EVENTS, Sql
 
+Statement = Select[tuple[int, ...]]
 YES, PERHAPS, NO = 1, 2, 0
 
 
-def members(
-    compiler: SqlCompiler, verdict: Verdict, *, after: int = 0, upto: int | None = None, limit: int | None = None
-) -> Select[tuple[int, ...]]:
-    """The ids for which a condition holds or may hold, in order, each with 1 for surely and 2 for perhaps.
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Which customers are looked at: those after one id, up to another; in order and no more than so many."""
 
-    Args:
-        after: ids up to this one are left out.
-        upto: ids from the next one on are left out.
-    """
-    how = raw(str(YES)) if verdict.is_exact else _how(verdict)
-    query = select(CUSTOMERS.c.id, how).select_from(_from(compiler)).where(_present(), verdict.may)
-    return _page(query, after, upto).limit(limit)
+    after: int = 0
+    upto: int | None = None
+    limit: int | None = None
+
+    def within(self, column: ColumnElement[int]) -> list[Sql]:
+        """The tests of an id."""
+        low = [compared(column, ">", bound(self.after))] if self.after else []
+        return low if self.upto is None else [*low, compared(column, "<=", bound(self.upto))]
 
 
-def count(compiler: SqlCompiler, verdict: Verdict) -> Select[tuple[int, int]]:
+ALL = Ids()
+
+
+def members(compiler: SqlCompiler, search: Search, ids: Ids = ALL) -> Statement:
+    """The ids for which a condition holds or may hold, in order, each with 1 for surely and 2 for perhaps."""
+    how = raw(str(YES)) if search.verdict.is_exact else _how(search.verdict)
+    query = _from(select(CUSTOMERS.c.id, how), compiler, search, ids).where(search.verdict.may)
+    return query.order_by(CUSTOMERS.c.id).limit(ids.limit)
+
+
+def count(compiler: SqlCompiler, search: Search) -> Statement:
     """How many there are surely, and how many perhaps beside these."""
-    everybody = func.count()
+    everybody, verdict = func.count(), search.verdict
     if verdict.is_exact:
         columns: tuple[Sql, ...] = (everybody, raw("0"))
     else:
         surely = func.count(case((verdict.sure, raw("1"))))
         columns = (surely, everybody.op("-")(surely))
-    return select(*columns).select_from(_from(compiler)).where(_present(), verdict.may)
+    return _from(select(*columns), compiler, search, ALL).where(verdict.may)
 
 
-def patterns(compiler: SqlCompiler, clauses: Sequence[Verdict]) -> Select[tuple[int, ...]]:
+def patterns(compiler: SqlCompiler, clauses: Sequence[Search]) -> Statement:
     """How many customers each combination of verdicts has: for each clause 1, 2 or 0, and at the end the count."""
     names = [f"clause{number}" for number in range(len(clauses))]
-    columns = [_how(clause).label(name) for clause, name in zip(clauses, names, strict=True)]
-    inner = select(*columns).select_from(_from(compiler)).where(_present()).subquery("verdicts")
+    columns = [_how(clause.verdict).label(name) for clause, name in zip(clauses, names, strict=True)]
+    inner = _from(select(*columns), compiler, clauses[0], ALL).subquery("verdicts")
     found = [inner.c[name] for name in names]
     return select(*found, func.count()).group_by(*found)
 
 
-def undecided(
-    compiler: SqlCompiler, clauses: Sequence[Verdict], *, after: int = 0, limit: int | None = None
-) -> Select[tuple[int, ...]]:
+def undecided(compiler: SqlCompiler, clauses: Sequence[Search], ids: Ids = ALL) -> Statement:
     """Customers for whom the database cannot tell some clause, in order of id: the id and the verdicts."""
-    left = [and_(clause.may, clause.sure.is_not(true())) for clause in clauses if not clause.is_exact]
-    query = select(CUSTOMERS.c.id, *map(_how, clauses)).select_from(_from(compiler)).where(_present(), or_(*left))
-    return _page(query, after, None).limit(limit)
-
-
-def _page(query: Select[tuple[int, ...]], after: int, upto: int | None) -> Select[tuple[int, ...]]:
-    if after:
-        query = query.where(compared(CUSTOMERS.c.id, ">", bound(after)))
-    if upto is not None:
-        query = query.where(compared(CUSTOMERS.c.id, "<=", bound(upto)))
-    return query.order_by(CUSTOMERS.c.id)
+    verdicts = [clause.verdict for clause in clauses]
+    left = [and_(verdict.may, verdict.sure.is_not(true())) for verdict in verdicts if not verdict.is_exact]
+    query = _from(select(CUSTOMERS.c.id, *map(_how, verdicts)), compiler, clauses[0], ids).where(or_(*left))
+    return query.order_by(CUSTOMERS.c.id).limit(ids.limit)
 
 
 def _how(verdict: Verdict) -> Sql:
@@ -71,16 +74,22 @@ def _how(verdict: Verdict) -> Sql:
     return case(*holds, else_=raw(str(NO)))
 
 
-def _present() -> Sql:
-    return CUSTOMERS.c.merged_into.is_(None)
-
-
-def _from(compiler: SqlCompiler) -> From:
-    source: From = CUSTOMERS
-    if compiler.customer_source is not None:
-        source = source.join(compiler.customer_source, true())
+def _from(query: Statement, compiler: SqlCompiler, search: Search, ids: Ids) -> Statement:
+    """The query about the customers that are looked at."""
+    found = [CUSTOMERS.c.merged_into.is_(None), *ids.within(CUSTOMERS.c.id), *search.fields]
+    found += [CUSTOMERS.c.id.in_(groups.where(*ids.within(EVENTS.c.customer))) for groups in search.begun]
+    document = compiler.dialect.document(CUSTOMERS.c.fields)
+    if search.is_read:
+        # It bears the name of the table, so that what is asked of customers is asked of these. `offset 0` keeps the
+        # planner from reading the document anew for every test, and from doing so before it knows whose.
+        read = select(CUSTOMERS.c.id, CUSTOMERS.c.first_seen, document.label(DOC)).where(*found)
+        read = read.order_by(CUSTOMERS.c.id) if ids.limit is not None else read
+        query = query.add_cte(read.offset(raw("0")).cte(CUSTOMERS.name))
+        document = compiler.dialect.opened(f"{CUSTOMERS.name}.{DOC}")
+    else:
+        query = query.where(*found)
     if not compiler.zones.is_needed:
-        return source
+        return query.select_from(CUSTOMERS)
     zones = compiler.zones.table()
-    name = compiler.dialect.text(compiler.dialect.document(CUSTOMERS.c.fields), "timezone").value
-    return source.outerjoin(zones, compared(zones.c.name, "=", name))
+    name = compiler.dialect.text(document, "timezone").value
+    return query.select_from(CUSTOMERS.outerjoin(zones, compared(zones.c.name, "=", name)))
