@@ -100,14 +100,23 @@ class Bare:
 
 
 class PostgresBare(Bare):
-    """The same on a copy of a database."""
+    """The same on a copy of a database; many rows by one statement, as ours writes them."""
 
     def _open(self, path: Path | str) -> None:
         connection = psycopg.connect(str(path), autocommit=True)
-        cursor, spelled = connection.cursor(), PostgresDialect(str(path)).spelled
-        self._run = lambda sql, values=(): cursor.execute(spelled(sql), values)
-        self._run_many = lambda sql, rows: cursor.executemany(spelled(sql), rows)
+        cursor, dialect = connection.cursor(), PostgresDialect(str(path))
+        self._run = lambda sql, values=(): cursor.execute(dialect.spelled(sql), values)
+        self._run_many = lambda sql, rows: dialect.change_many(connection, sql, rows)
+        self._by_row = lambda sql, rows: cursor.executemany(dialect.spelled(sql), rows)
         self.close = connection.close
+
+
+class PostgresBareByRow(PostgresBare):
+    """The same with a statement for each row, as the driver sends them."""
+
+    def _open(self, path: Path | str) -> None:
+        super()._open(path)
+        self._run_many = self._by_row
 
 
 def _made(rows: Sequence[Values], messages: Sequence[Message]) -> list[Values]:
