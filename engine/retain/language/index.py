@@ -39,34 +39,18 @@ class Index:
         self.chosen = tuple(min(choice, key=lambda access: _share(access, sizes), default=()) for choice in choices)
         self.odds = tuple(min(1.0, _share(access, sizes)) if access else 1.0 for access in self.chosen)
         self._rest = mask_of(place for place, access in enumerate(self.chosen) if not access)
-        fields: dict[FieldKey, FieldTest] = {}
-        filed: dict[FieldKey, dict[Json, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for place, access in enumerate(self.chosen):
-            for test in access:
-                fields.setdefault(test.key, test)
-                for value in test.values:
-                    filed[test.key][value].append(place)
-        self._fields = [test.field for test in fields.values()]
-        self._tables = [
-            (by_value(dict(filed[key]), len(conditions)), type_of(test.field).kind in SETS)
-            for key, test in fields.items()
-        ]
-
-    @cached_property
-    def _values(self) -> Callable[[Scope], tuple[Json, ...]]:
-        return compile_values([(field, False) for field in self._fields])
+        self._filed = _Filed(enumerate(self.chosen), len(conditions))
+        several = [(place, access) for place, access in enumerate(self.chosen) if len(access) > 1]
+        self._several = mask_of(place for place, _ in several)
+        self._filed_often = _Filed(several, len(conditions))
 
     def looked_at(self, scope: Scope) -> int:
         """Bits of the places in the list of all that can be true."""
-        found = self._rest
-        if self._tables:
-            for value, (filed, is_set) in zip(self._values(scope), self._tables, strict=True):
-                if is_set:
-                    for member in value:
-                        found |= filed(member)
-                elif value is not None:
-                    found |= filed(value)
-        return found
+        return self._rest | self._filed.found(scope)
+
+    def lost(self, scope: Scope) -> int:
+        """Bits of the places that are filed under values of several fields, and have none of them."""
+        return self._several & ~self._filed_often.found(scope) if self._several else 0
 
     def places(self, scope: Scope) -> list[int]:
         """The places in the list of all that can be true, in order."""
@@ -75,6 +59,39 @@ class Index:
     def text(self, place: int) -> str:
         """By what a condition is found, as people read it: `event.category == 'x'`; "" where it is always looked at."""
         return " or ".join(str(test) for test in self.chosen[place])
+
+
+class _Filed:
+    """Places by the values of fields under which they are filed."""
+
+    def __init__(self, entries: Iterable[tuple[int, Access]], size: int) -> None:
+        fields: dict[FieldKey, FieldTest] = {}
+        filed: dict[FieldKey, dict[Json, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for place, access in entries:
+            for test in access:
+                fields.setdefault(test.key, test)
+                for value in test.values:
+                    filed[test.key][value].append(place)
+        self._fields = [test.field for test in fields.values()]
+        self._tables = [
+            (by_value(dict(filed[key]), size), type_of(test.field).kind in SETS) for key, test in fields.items()
+        ]
+
+    @cached_property
+    def _values(self) -> Callable[[Scope], tuple[Json, ...]]:
+        return compile_values([(field, False) for field in self._fields])
+
+    def found(self, scope: Scope) -> int:
+        """Bits of the places under whose values a customer and an event stand."""
+        found = 0
+        if self._tables:
+            for value, (filed, is_set) in zip(self._values(scope), self._tables, strict=True):
+                if is_set:
+                    for member in value:
+                        found |= filed(member)
+                elif value is not None:
+                    found |= filed(value)
+        return found
 
 
 def _sizes(choices: Iterable[Access]) -> Mapping[FieldKey, int]:

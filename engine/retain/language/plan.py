@@ -122,8 +122,16 @@ class Plan:
     state_ids: frozenset[str]  # of all watches and personal schedules
     needs: Needs
     revisions: dict[str, Rule] = field(default_factory=dict)  # by revision hash; pinned ones are added when met
+    counted: dict[str, Millis] = field(default_factory=dict)  # rule id -> how far back its at_most counts runs
     found: dict[tuple[str, bool], Candidates] = field(default_factory=dict)  # indexes; made when first asked for
     watched: dict[tuple[str, bool], WatchGroup] = field(default_factory=dict)
+
+    def pin(self, rule: Rule) -> None:
+        """Add a text that runs follow."""
+        self.revisions[rule.revision] = rule
+        if rule.runs.at_most is not None:
+            longest = max(self.counted.get(rule.id, 0), rule.runs.at_most.per)
+            self.counted.update(dict.fromkeys(filter(None, (rule.id, rule.was)), longest))
 
     def candidates(self, event: str, *, every: bool = False) -> Candidates:
         """The rules that an event may start, indexed by what their conditions imply.
@@ -159,7 +167,7 @@ def make_plan(ruleset: RuleSet, schema: Schema, registry: Registry, defaults: De
                 watches.append(Watch(rule, trigger))
             else:
                 schedules.append(Planned(rule, trigger))
-    return Plan(
+    plan = Plan(
         rules=rules,
         ruleset=ruleset,
         schema=schema,
@@ -176,8 +184,10 @@ def make_plan(ruleset: RuleSet, schema: Schema, registry: Registry, defaults: De
             [watch.id for watch in watches] + [planned.id for planned in schedules if planned.is_personal]
         ),
         needs=Needs.union(*(rule.needs for rule in rules.values())),
-        revisions={rule.revision: rule for rule in rules.values()},
     )
+    for rule in rules.values():
+        plan.pin(rule)
+    return plan
 
 
 def _closed_by(registry: Registry) -> Mapping[str, tuple[RecordKind, ...]]:

@@ -41,7 +41,7 @@ def load_customers(store: Store, facts: Facts, ids: Collection[int], at: Instant
     watermark = store.watermark()
     for row in store.customers(wanted).values():
         facts.customers[row.id] = _customer(row, facts.plan, store.mark_of(row.id, watermark))
-    runs = store.active_runs(wanted, _at_most_since(facts.plan, at))
+    runs = store.active_runs(wanted, {rule: at - longest for rule, longest in facts.plan.counted.items()})
     for run in runs:
         facts.customers[run.customer].runs[run.id] = run
     pinned = load_pinned(store, facts.plan, runs)
@@ -66,7 +66,7 @@ def load_pinned(store: Store, plan: Plan, runs: Iterable[Run]) -> list[Rule]:
         rule = plan.revisions.get(run.revision)
         if rule is None:
             rule = _load_one(store, plan, run)
-            plan.revisions[run.revision] = rule
+            plan.pin(rule)
         found[run.revision] = rule
     return list(found.values())
 
@@ -112,17 +112,6 @@ def _customer(row: CustomerRow, plan: Plan, watermark: int) -> CustomerFacts:
         row.first_seq > watermark,
         History(decode),
     )
-
-
-def _at_most_since(plan: Plan, at: Instant) -> dict[str, Instant]:
-    since: dict[str, Instant] = {}
-    for rule in plan.revisions.values():
-        if rule.runs.at_most is not None:
-            earliest = at - rule.runs.at_most.per
-            since[rule.id] = min(since.get(rule.id, earliest), earliest)
-            if rule.was:
-                since[rule.was] = since[rule.id]
-    return since
 
 
 def _load_messaging(store: Store, facts: Facts, ids: list[int], at: Instant) -> None:

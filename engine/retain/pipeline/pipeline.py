@@ -61,6 +61,7 @@ class Pipeline(SharedMethods):
         numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
         sweeps = Sweeps(self.store, plan, self.options, now)
         self._renamed = {rule.was: rule.id for rule in rules if rule.was}
+        self._off = frozenset(rule.id for rule in rules if rule.status == "off")
         self.plan, self._packing, self.sweeps = plan, Packing(numbers, self._list_numbers(plan, numbers)), sweeps
         self.refresh()
 
@@ -137,9 +138,9 @@ class Pipeline(SharedMethods):
         """Rules whose timers hold: paused, or off. None = all of them."""
         if ("all", "") in self._paused:
             return None
-        held = {name for scope, name in self._paused if scope == "rule"}
-        held |= {rule.id for rule in self.plan.rules.values() if rule.status == "off" or rule.was in held}
-        return frozenset(held | {was for was, name in self._renamed.items() if name in held})
+        paused = {name for scope, name in self._paused if scope == "rule"}
+        held = self._off | paused | {self._renamed[name] for name in paused & self._renamed.keys()}
+        return held | {was for was, name in self._renamed.items() if name in held}
 
     def _try(self, agenda: Agenda, until: Instant, *, alone: bool) -> StepReport:
         """Decide an agenda; one that raises is decided again item by item, and what raises alone is put aside."""

@@ -107,7 +107,7 @@ def _step_of(store: Store, plan: Plan, name: str, revision: str, path: str) -> S
         if stored is not None:
             with suppress(RuleError):  # a text that cannot be read any more tells nothing
                 rule = load_revision(decode(stored[1].encode()), plan.schema, plan.registry, plan.ruleset)
-                plan.revisions[revision] = rule
+                plan.pin(rule)
     stop = None if rule is None else step_index(rule).get(path)
     return None if stop is None else stop.step
 

@@ -56,32 +56,17 @@ def key_of(node: Node) -> str:
     return f"{render(node, inline=True)}:{type_.kind}:{type_.scale}:{fields or ''}"
 
 
-def atoms_of(node: Node) -> list[Atom] | None:
-    """The atoms all of which hold exactly where a condition is true; None where it is something else."""
-    return _atoms(node, True)
-
-
-def alternatives_of(node: Node) -> list[list[Atom]] | None:
-    """Lists of atoms, all of one of which hold exactly where a condition is true; None where there are none."""
-    want = True
-    while isinstance(node, ast.Not | ast.Expanded):
-        want, node = (not want, node.part) if isinstance(node, ast.Not) else (want, node.body)
-    if not isinstance(node, ast.Or if want else ast.And):
-        return None
-    found = [_atoms(part, want) for part in node.parts]
-    return None if None in found else [part for part in found if part is not None]
-
-
-def _atoms(node: Node, want: bool) -> list[Atom] | None:
+def atoms_of(node: Node, want: bool = True) -> list[Atom] | None:
+    """The atoms all of which hold exactly where a condition is `want`; None where it is something else."""
     match node:
         case ast.Expanded(body=body):
-            return _atoms(body, want)
+            return atoms_of(body, want)
         case ast.Not(part=part):
-            return _atoms(part, not want)
+            return atoms_of(part, not want)
         case ast.And(parts=parts) | ast.Or(parts=parts):
             return _all(parts, want) if isinstance(node, ast.And) is want else None
         case ast.InSegment(body=Node() as body):
-            return _atoms(body, True) if want else None
+            return atoms_of(body, True) if want else None
         case ast.Missing(value=value):
             return _one_of(value, [None], want) if type_of(value).kind in _PRESENCE else None
         case ast.Field() | ast.History() | ast.MetricRef() if type_of(node).kind == "bool":
@@ -98,10 +83,18 @@ def _atoms(node: Node, want: bool) -> list[Atom] | None:
             return None
 
 
+def parts_of(node: Node) -> list[tuple[Node, bool]]:
+    """The parts of an `or`: it is true exactly where at least one is what stands beside it. Nothing else has any."""
+    want = True
+    while isinstance(node, ast.Not | ast.Expanded):
+        want, node = (not want, node.part) if isinstance(node, ast.Not) else (want, node.body)
+    return [(part, want) for part in node.parts] if isinstance(node, ast.Or if want else ast.And) else []
+
+
 def _all(parts: Iterable[Node], want: bool) -> list[Atom] | None:
     found: list[Atom] = []
     for part in parts:
-        atoms = _atoms(part, want)
+        atoms = atoms_of(part, want)
         if atoms is None:
             return None
         found += atoms

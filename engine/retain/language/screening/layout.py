@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from retain.language.codegen.tests import cost
-from retain.language.screening.atoms import Atom, alternatives_of, atoms_of, key_of
+from retain.language.index import Index
+from retain.language.screening.atoms import Atom, atoms_of, key_of, parts_of
 from retain.language.screening.masks import Fails, Test, mask_of, table_of
+from retain.language.syntax import ast
 from retain.language.syntax.ast import Node
 
-_SHARED = 2.0  # of the conditions that are looked at so many must ask for a value, before it is found for all of them
-_DEAR = 5  # the price of an expression from which on it is asked for only where it decides something
+_SHARED = 0.5  # of the conditions that are looked at so many must ask for a value, before it is found for all of them
 _MOST_CHOICES = 4  # parts of an `or`
 
 Choices: TypeAlias = list[list[Atom]]  # all atoms of at least one of them hold where the clause is true
@@ -44,33 +44,53 @@ class Row:
 
 
 class Layout:
-    """Rows and tables of some conditions.
+    """Rows and tables of some conditions. What an index does not find fails in a row before the first.
 
     Args:
-        odds: of each condition, how likely it is to be looked at.
+        conditions: the clauses of each.
+        index: how they are found.
     """
 
-    def __init__(self, conditions: Sequence[Sequence[Node]], odds: Sequence[float]) -> None:
+    def __init__(self, conditions: Sequence[Sequence[Node]], index: Index) -> None:
         self._size = len(conditions)
-        self.rows = [Row(number * self._size) for number in range(max(map(len, conditions), default=0))]
+        self.rows = [Row((number + 1) * self._size) for number in range(max(map(len, conditions), default=0))]
         self._weights: dict[str, float] = defaultdict(float)
-        read = [[_read(node) for node in nodes] for nodes in conditions]
-        for clauses, chance in zip(read, odds, strict=True):
-            for key in {atom.key for choices in clauses for atoms in choices for atom in atoms}:
-                self._weights[key] += chance
         self._cheap: dict[str, list[Test]] = defaultdict(list)
         self._dear: dict[tuple[str, int], list[Test]] = defaultdict(list)
+        self._place_found(index)
+        read = [[_read(node) for node in nodes] for nodes in conditions]
+        self._weigh(read, index.odds)
         most = self._place(read)
-        over = len(self.rows)
+        over = len(self.rows) + 1
         self.choices = [(over + number) * self._size for number in range(most)]  # shifts of all choices but the first
         self.values = [_value(tests) for tests in self._cheap.values()]
         self.tables = [table_of(tests) for tests in self._cheap.values()]
         self.dear = self._place_dear()
         del self._cheap, self._dear, self._weights
 
+    def _place_found(self, index: Index) -> None:
+        """File by what single values the index finds conditions; these values are asked for in any case."""
+        for place, access in enumerate(index.chosen):
+            if len(access) == 1:
+                field, values = access[0]
+                atom = Atom(field, key_of(field), "one of", values)
+                self._cheap[atom.key].append((place, atom))
+                self._weights[atom.key] = _SHARED
+
+    def _weigh(self, read: Sequence[Sequence[Choices]], odds: Sequence[float]) -> None:
+        """Sum up how likely each value is to be asked for; what only one condition asks for counts nothing."""
+        asking: Counter[str] = Counter()
+        for clauses, chance in zip(read, odds, strict=True):
+            for key in {atom.key for choices in clauses for atom in _flat(choices)}:
+                asking[key] += 1
+                self._weights[key] += chance
+        for key, count in asking.items():
+            if count == 1 and key not in self._cheap:
+                self._weights[key] = 0.0
+
     def _place(self, read: Sequence[Sequence[Choices]]) -> int:
         """File the atoms of every clause; how many rows the further choices take."""
-        over, most, spare = len(self.rows), 0, dict[int, int]()
+        over, most, spare = len(self.rows) + 1, 0, dict[int, int]()
         for place, clauses in enumerate(read):
             for number, choices in enumerate(clauses):
                 row = self.rows[number]
@@ -79,7 +99,7 @@ class Layout:
                     continue
                 for choice, atoms in enumerate(choices):
                     for atom in atoms:
-                        self._file(atom, number if choice == 0 else over + choice - 1, place)
+                        self._file(atom, number + 1 if choice == 0 else over + choice - 1, place)
                 if len(choices) > 1:
                     row.either |= 1 << place
                     spare[place] = len(choices) - 1
@@ -112,7 +132,7 @@ class Layout:
             if key not in numbers:
                 numbers[key] = len(values)
                 values.append(_value(tests))
-            self.rows[row].dear.append((mask_of(place for place, _ in tests), numbers[key], table_of(tests)))
+            self.rows[row - 1].dear.append((mask_of(place for place, _ in tests), numbers[key], table_of(tests)))
         return values
 
 
@@ -121,10 +141,17 @@ def _read(node: Node) -> Choices:
     atoms = atoms_of(node)
     if atoms is not None:
         return [atoms]
-    choices = alternatives_of(node)
-    if choices is not None:
-        return choices
-    return [[Atom(node, f"true: {key_of(node)}", "is true")]]
+    parts = parts_of(node)
+    return [_as_atoms(part, want) for part, want in parts] if parts else [_as_atoms(node, True)]
+
+
+def _as_atoms(node: Node, want: bool) -> list[Atom]:
+    """The atoms of a part, or else one atom that is whether the part is true."""
+    atoms = atoms_of(node, want)
+    if atoms is not None:
+        return atoms
+    whole = node if want else ast.Not(start=node.start, end=node.end, type=node.type, part=node)
+    return [Atom(whole, f"true: {key_of(whole)}", "is true")]
 
 
 def _value(tests: Sequence[Test]) -> Value:
@@ -133,7 +160,12 @@ def _value(tests: Sequence[Test]) -> Value:
 
 
 def _is_dear(atom: Atom) -> bool:
-    return cost(atom.node) >= _DEAR
+    """Whether it is asked for late; to count events in a window takes no more than two look-ups."""
+    return any(
+        isinstance(part, ast.MetricRef | ast.InSegment)
+        or (isinstance(part, ast.History) and (part.function not in ("count", "exists") or part.where is not None))
+        for part in atom.node.walk()
+    )
 
 
 def _flat(choices: Choices) -> Iterator[Atom]:

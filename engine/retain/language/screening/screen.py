@@ -52,17 +52,16 @@ class Screen:
 
     def __init__(self, index: Index, conditions: Sequence[Sequence[Node]]) -> None:
         self._index, self._conditions = index, conditions
+        self._every = (1 << len(conditions)) - 1
         self._own: dict[int, Callable[[Scope], int]] = {}
 
     def look(self, scope: Scope) -> Look:
         """Which of the conditions that the index finds fail, and where."""
-        looked_at = self._index.looked_at(scope)
-        if not looked_at:
-            return Look(0, 0, ())
         layout = self._layout
         failing = layout.always
         for value, fails in zip(self._values(scope), layout.tables, strict=True):
             failing |= fails(value)
+        looked_at = self._every & ~(failing | self._index.lost(scope))
         rows, digits = layout.rows, [0] * self._width
         undecided, passed, known = looked_at, 0, dict[int, Json]()
         for number, row in enumerate(rows):
@@ -124,7 +123,7 @@ class Screen:
 
     @cached_property
     def _layout(self) -> Layout:
-        return Layout(self._conditions, self._index.odds)
+        return Layout(self._conditions, self._index)
 
     @cached_property
     def _width(self) -> int:
