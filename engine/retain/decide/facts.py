@@ -171,6 +171,7 @@ class Facts:
     derived: deque[Event] = field(default_factory=deque)  # events made by decisions, to be decided directly after
     applied: dict[int, list[Change]] = field(default_factory=dict)  # changes of derived events that already count
     tally: Counter[tuple[str, str]] | None = None  # (rule, outcome) of every start that was judged
+    refused_alike: Counter[tuple[str, int]] = field(default_factory=Counter)  # beside the tally: (event, candidates)
     visits: set[tuple[str, str]] | None = None  # (rule, place in it) that was reached, for coverage
     chain: int = 0  # events that decisions have made since the event or timer at hand
     next_number: int = -1  # working number of the next derived event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -96,7 +97,17 @@ def start_by_event(
     if refused.bits:
         outcomes.refused.append(Refused(found, refused.bits, look.digits))
         if facts.tally is not None:
-            facts.tally.update((found.all[place].rule.id, _NAMES[CONDITION]) for place in places_of(refused.bits))
+            facts.refused_alike[event.name, refused.bits] += 1
+
+
+def tally_of(facts: Facts) -> Counter[tuple[str, str]]:
+    """How often each rule came to each outcome; events that the same candidates refused are counted together."""
+    found = Counter(facts.tally)
+    for (event, bits), count in facts.refused_alike.items():
+        candidates = facts.plan.candidates(event, every=True)
+        for place in places_of(bits):
+            found[candidates.all[place].rule.id, _NAMES[CONDITION]] += count
+    return found
 
 
 @dataclass(slots=True)

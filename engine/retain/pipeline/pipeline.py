@@ -10,6 +10,7 @@ from functools import partial
 from retain.decide.events import decide_event
 from retain.decide.facts import Changes, Facts, Moment
 from retain.decide.records import RecordBook
+from retain.decide.starts import tally_of
 from retain.decide.timers import decide_due_effect, decide_look, decide_wake
 from retain.errors import RepeatedStartError, StoreConflictError
 from retain.language.plan import Plan
@@ -225,7 +226,7 @@ class Pipeline(SharedMethods):
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None:
         """Write a working set in one transaction and keep what later batches read from memory."""
         self._refuse_repeated(facts)
-        made = make_batch(facts, self._packing, watermark)
+        made = make_batch(facts, self._packing if self.store.keeps_log else None, watermark)
         # 0 stands in for nobody, who is one worker's alone; what is written of runs without a customer names it anyway.
         if self.store.is_shared:
             made.about = facts.customers.keys() - {0}
@@ -237,7 +238,7 @@ class Pipeline(SharedMethods):
             if self._breakers is not None:
                 self._breakers.committed(made.starts)
         if self.options.tally is not None and facts.tally is not None:
-            self.options.tally.update(facts.tally)
+            self.options.tally.update(tally_of(facts))
         if self.options.observe is not None:
             for performed in facts.observed or ():
                 self.options.observe(performed)

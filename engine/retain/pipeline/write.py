@@ -14,11 +14,11 @@ from retain.store.rows import Batch, ConsentRow, CustomerRow, Merge, PauseRow, S
 _json = msgspec.json.Encoder().encode
 
 
-def make_batch(facts: Facts, packing: Packing, watermark: int | None) -> Batch:
+def make_batch(facts: Facts, packing: Packing | None, watermark: int | None) -> Batch:
     """All that the decisions of one batch want written.
 
     Args:
-        packing: of the outcomes in the summaries.
+        packing: of the outcomes in the summaries; None where the store keeps no log.
         watermark: the last accepted event that is decided with it; None where none is.
     """
     changes = facts.changes
@@ -31,7 +31,7 @@ def make_batch(facts: Facts, packing: Packing, watermark: int | None) -> Batch:
     batch.effects = list(changes.effects.values())
     batch.cancel_effects_of = changes.cancelled
     batch.summaries = [
-        Summary(seq, at, packing.pack(outcomes), pack_changes(changed))
+        Summary(seq, at, packing.pack(outcomes) if packing is not None else b"", pack_changes(changed))
         for seq, at, outcomes, changed in changes.summaries
     ]
     batch.decisions = changes.decisions

@@ -64,6 +64,7 @@ class CommitMethods(SharingMethods):
     _sources: Sources
     _identities: IdentityCache
     _fresh: FreshEvents
+    keeps_log: bool
 
     def commit(self, batch: Batch) -> dict[int, int]:
         """Write a batch in one transaction; working numbers of its new events to their places in the order.
@@ -84,7 +85,7 @@ class CommitMethods(SharingMethods):
                 self._take_turn(session)
             numbers = _write_events(session, batch, sources, self._decided_upto(session))
             _write_state(session, batch, numbers)
-            _write_log(session, batch, numbers)
+            _write_log(session, batch if self.keeps_log else _without_log(batch), numbers)
             _write_records(session, batch.records)
             _write_progress(session, batch)
             moved = absorb_all(session, batch.merges)
@@ -170,6 +171,11 @@ def _write_state(session: Session, batch: Batch, numbers: Mapping[int, int]) -> 
     session.change_many(
         INSERT_SUPPRESSION, [(row.channel, row.address, row.reason, row.at) for row in batch.suppressions]
     )
+
+
+def _without_log(batch: Batch) -> Batch:
+    """What deciding itself reads of the log: which fields changed, and what was put aside."""
+    return Batch(summaries=[row for row in batch.summaries if row.changes], quarantined=batch.quarantined)
 
 
 def _write_log(session: Session, batch: Batch, numbers: Mapping[int, int]) -> None:

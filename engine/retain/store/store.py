@@ -60,6 +60,7 @@ class Store(
     def __init__(self, db: Database, lock: StoreLock | None = None) -> None:
         self._db = db
         self._lock = lock
+        self.keeps_log = True
         self._sources = Sources(db)
         self._identities = IdentityCache()
         self._fresh = FreshEvents()
@@ -74,6 +75,7 @@ class Store(
         read_only: bool = False,
         create: bool = True,
         scratch: bool = False,
+        log: bool = True,
         lock_wait_s: float = 5.0,
         read_limit_s: float | None = None,
         lease_ms: int = LEASE_MS,
@@ -88,6 +90,7 @@ class Store(
             url_or_path: a path, `sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`.
             create: whether a missing file is made.
             scratch: a store that is thrown away: fast, not durable, not for several processes.
+            log: whether decisions and the outcomes of events are kept, for whoever asks about them later.
             lock_wait_s: how long to wait for readers of a store at rest, in seconds.
             read_limit_s: how long a query may take in a thread that does not write, in seconds; None is no limit.
             lease_ms: how long a worker that does not answer keeps its customers, on a server.
@@ -110,6 +113,7 @@ class Store(
         lock = StoreLock.exclusive(path, wait_s=lock_wait_s)
         try:
             store = cls._prepared(Database(SqliteDialect(path, scratch=scratch)), lock)
+            store.keeps_log = log
         except BaseException:
             lock.release()
             raise

@@ -90,7 +90,7 @@ def plan_edit(
     with (
         rare_collection(),
         _folder() as folder,
-        past_worlds(base, head, history, start, folder, progress, processes) as (old, new),
+        past_worlds(base, head, history, start, folder, progress, processes, log=False) as (old, new),
     ):
         past = compare(old, new, start, end, names)
         origin = history.store or old.store
@@ -116,7 +116,7 @@ def _with_ahead(
     copy_of(store, path).close()
 
     def deploy() -> tuple[Log, list[Waiting], list[Membership]]:
-        with Store.open(path, scratch=True) as copy:
+        with Store.open(path, scratch=True, log=False) as copy:
             segments = memberships(copy, *plans, edits, at)
             new = World.begin(copy, plans[1], head.letters(), at)
             waiting = fates_of(former, copy, *plans, names)
@@ -149,8 +149,14 @@ def past_worlds(
     folder: Path,
     progress: Callable[[int], None] | None,
     processes: int = 2,
+    *,
+    log: bool = True,
 ) -> Iterator[tuple[World, World]]:
-    """Both rule sets over the last days, from one store that knows what came before; each in a process of its own."""
+    """Both rule sets over the last days, from one store that knows what came before; each in a process of its own.
+
+    Args:
+        log: whether it can be asked afterwards why something did not start.
+    """
     paths = folder / "past-base.db", folder / "past-head.db"
     knowing = past_world(paths[0], base.without_rules(), history.before(start), start, history.given)
     shutil.copyfile(*paths)
@@ -158,7 +164,7 @@ def past_worlds(
     plans = base.plan(), head.plan()
 
     def play(side: int, told: Callable[[int], None] | None) -> Log:
-        with Store.open(paths[side], scratch=True) as store:
+        with Store.open(paths[side], scratch=True, log=log) as store:
             world = World.begin(store, plans[side], sides[side].letters(), start)
             world.play(history.since(start), history.at, knowing.beside(store), told)
             return world.log

@@ -155,7 +155,7 @@ class World:
 
 def past_world(path: Path, plan: Plan, messages: Iterable[Message], until: Instant, given: Given) -> Knowing:
     """Make a store that knows what was received before an instant, though no rule has started on it."""
-    with Store.open(path, scratch=True) as store:
+    with Store.open(path, scratch=True, log=False) as store:
         knowing = Knowing(store, given)
         pipeline = Pipeline(store, plan, 0, Options(batch=BATCH, virtual=True, respond=stand_in))
         feed(pipeline, knowing, messages)
@@ -165,7 +165,7 @@ def past_world(path: Path, plan: Plan, messages: Iterable[Message], until: Insta
 
 def copy_of(store: Store, path: Path) -> Store:
     """A scratch copy of a store."""
-    copy = Store.open(path, scratch=True)
+    copy = Store.open(path, scratch=True, log=False)
     copy_state(store, copy)
     return copy
 

@@ -67,7 +67,7 @@ def decide(
         if bonds is not None:
             bonds.committed(changes)
 
-    with Store.open(work.folder / name, scratch=True) as store:
+    with Store.open(work.folder / name, scratch=True, log=False) as store:
         options = Options(
             batch=work.batch,
             virtual=True,
