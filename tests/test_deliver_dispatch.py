@@ -261,7 +261,7 @@ async def test_stopping_lets_what_is_under_way_end_and_hands_back_what_has_not_b
         assert await dispatcher.stop(2) == 0
         first, second = results.by_id["first"], results.by_id["second"]
     assert first.status == "done"
-    assert (second.status, second.attempt, second.retry_at) == ("retry", 0, NOW)
+    assert (second.status, second.attempt, second.retry_at) == ("retry", 1, NOW)
 
 
 @pytest.mark.parametrize("body", [linger, stubborn, block])

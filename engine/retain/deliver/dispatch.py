@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -96,8 +97,12 @@ class Dispatcher:
         outside = (action for action in self._registry.actions.values() if action.is_outside)
         return {action.name: max(0, self._free(action) - waiting[action.name]) for action in outside}
 
-    def submit(self, request: ActionRequest) -> None:
-        """Begin a claimed effect, or queue it where no slot is free."""
+    def submit(self, request: ActionRequest, until: float = math.inf) -> None:
+        """Begin a claimed effect, or queue it where no slot is free.
+
+        Args:
+            until: the time.monotonic() from which on it is handed back instead of begun.
+        """
         if self._handover is None:
             self._handover = asyncio.create_task(self._hand_over())
         request = replace(request, filters=self._registry.filters)
@@ -107,9 +112,9 @@ class Dispatcher:
         elif self._stopping:
             self._report(not_begun(Attempt(action, request), self._clock.now()))
         elif self._free(action):
-            self._begin(Attempt(action, request))
+            self._begin(Attempt(action, request, until))
         else:
-            self._waiting.append(Attempt(action, request))
+            self._waiting.append(Attempt(action, request, until))
 
     async def stop(self, timeout: float) -> int:
         """Take no new work, let what is under way end, and hand over the results, all within `timeout` seconds.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -26,11 +28,14 @@ class Attempt:
 
     action: Action
     request: ActionRequest
+    until: float = math.inf  # time.monotonic() from which on it may not begin: others may have claimed it by then
     began: bool = False  # whether the action was called: until then nothing can have been sent
     _withdrawn: bool = False
 
     def begin(self) -> bool:
-        """Mark it as begun; False where it was withdrawn before."""
+        """Mark it as begun; False where it was withdrawn before, or is too late."""
+        if time.monotonic() >= self.until:
+            return False
         self.began = True
         return not self._withdrawn
 

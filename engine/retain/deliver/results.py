@@ -62,10 +62,10 @@ def of_silence(attempt: Attempt, what: str, now: Instant) -> EffectResult:
 
 
 def not_begun(attempt: Attempt, now: Instant) -> EffectResult:
-    """The result of a request that was handed back untouched; it does not count as an attempt."""
+    """The result of a request that was handed back untouched."""
     request = attempt.request
     return EffectResult(
-        effect_id=request.effect_id, status="retry", attempt=request.attempt - 1, reason="not begun", retry_at=now
+        effect_id=request.effect_id, status="retry", attempt=request.attempt, reason="not begun", retry_at=now
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from retain.decide.facts import Facts, Moment
 from retain.decide.operations import hold
@@ -21,6 +21,7 @@ from retain.store.rows import Batch
 from retain.store.store import Store
 
 T = TypeVar("T")
+EffectAttempt: TypeAlias = tuple[str, int]  # which effect, and the how manieth attempt
 _ATTEMPTS = 5
 _STATE_OF = {"done": EffectState.DONE, "in_doubt": EffectState.IN_DOUBT}
 
@@ -73,20 +74,20 @@ def _finish_all(
 
 
 def recover(
-    pipeline: Decides, now: Instant, among: Collection[int] | None = None, *, besides: Collection[str] = ()
+    pipeline: Decides, now: Instant, among: Collection[int] | None = None, *, besides: Collection[EffectAttempt] = ()
 ) -> int:
     """Effects that were being sent when the last process ended are in doubt; their action's policy decides.
 
     Args:
         among: the partitions that were taken over from another worker; None = everything.
-        besides: effects that are under way here.
+        besides: attempts that are under way here.
     """
     effects = pipeline.store.in_doubt_on_start(now, among)
     reason = "the process ended between the send and its result"
     results = [
         EffectResult(effect_id=effect.id, status="in_doubt", attempt=effect.attempt, reason=reason)
         for effect in effects
-        if effect.id not in besides
+        if (effect.id, effect.attempt) not in besides
     ]
     if results:
         finish(pipeline, results, now)
@@ -186,6 +187,8 @@ def _finish_together(
     facts = facts_for_effects(pipeline, effects, now)
     moment = Moment.of_timer(now)
     for effect in effects:
+        if by_id[effect.id].attempt < effect.attempt:
+            continue  # of a worker that was taken for lost: a later attempt is under way, and its result counts
         if pipeline.options.guard is not None:
             pipeline.options.guard.begin(f"effect:{effect.id}")
         take_result(facts, effect, by_id[effect.id], moment)

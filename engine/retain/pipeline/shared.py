@@ -13,6 +13,7 @@ from retain.model import Instant
 from retain.pipeline import outbox
 from retain.pipeline.breakers import Breakers
 from retain.pipeline.options import Options
+from retain.pipeline.outbox import EffectAttempt
 from retain.pipeline.sweeps import Sweeps
 from retain.registry import ActionRequest, EffectResult
 from retain.store.store import Store
@@ -86,13 +87,13 @@ class SharedMethods(outbox.Decides):
         self._careful = _CAREFUL
         self.refresh()
 
-    def balance(self, now: Instant, *, besides: Collection[str] = ()) -> bool:
+    def balance(self, now: Instant, *, besides: Collection[EffectAttempt] = ()) -> bool:
         """Take customers over from workers that are gone, or leave some to new ones; whether any were gained.
 
         What the worker before was sending is in doubt, as after a start.
 
         Args:
-            besides: effects that are under way here.
+            besides: attempts that are under way here.
         """
         gained = self.store.balance()
         self.use(self.plan, now)
@@ -120,10 +121,10 @@ class SharedMethods(outbox.Decides):
         """Take the results of attempts: their runs go on, their events are decided."""
         outbox.finish(self, results, now)
 
-    def recover(self, now: Instant, *, besides: Collection[str] = ()) -> int:
+    def recover(self, now: Instant, *, besides: Collection[EffectAttempt] = ()) -> int:
         """Effects that were being sent when the last process ended are in doubt; their action's policy decides.
 
         Args:
-            besides: effects that are under way here.
+            besides: attempts that are under way here.
         """
         return outbox.recover(self, now, besides=besides)

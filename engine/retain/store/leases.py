@@ -53,6 +53,7 @@ class Leases:
         self.lease_ms = lease_ms
         self.others = 0
         self.unbalanced = False
+        self.sure_until = 0.0  # the time.monotonic() up to which nobody else takes this worker for lost
         self.woken: Callable[[], None] | None = None
         self._dialect = dialect
         self._owned: set[int] = set()
@@ -67,7 +68,9 @@ class Leases:
 
     def renew(self, session: Session) -> None:
         """Say that this worker lives, and see who else does and what is free."""
+        began = time.monotonic()
         session.change(_RENEW, (self.worker, self.name, self.lease_ms))
+        self.sure_until = began + self.lease_ms / 1000
         session.rows(_END_LOST, (self.worker,))
         others = session.row(f"SELECT count(*) FROM workers WHERE leased_until > {_NOW} AND id != ?", (self.worker,))
         owned = {row[0] for row in session.rows("SELECT number FROM partitions WHERE owner = ?", (self.worker,))}

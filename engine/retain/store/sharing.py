@@ -10,6 +10,7 @@ transaction, reads inside it, and raises the token, so that the owner decides ag
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -103,6 +104,10 @@ class SharingMethods:
         """How many other workers live."""
         return self._leases.others if self._leases is not None else 0
 
+    def leased_until(self) -> float:
+        """The time.monotonic() up to which no other worker takes this one for lost; endless where there are none."""
+        return self._leases.sure_until if self._leases is not None else math.inf
+
     def workers(self) -> list[str]:
         """The names of all workers that live, this one left out."""
         if not self._db.dialect.is_shared:
@@ -141,9 +146,9 @@ class SharingMethods:
         share, leases = self._share, self._leases
         if share is None or leases is None:
             return set()
-        before = set(share.tokens)
         with self._db.write() as session:
             self._read_owned(session)
+            before = set(share.tokens)  # what was lost meanwhile is gained anew
             fair = leases.fair_share(PARTITIONS)
             if len(share.tokens) < fair:
                 leases.claim(session, fair - len(share.tokens))

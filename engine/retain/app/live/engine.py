@@ -272,7 +272,7 @@ class Engine:
     async def _take_results(self, results: list[EffectResult]) -> None:
         now = self._clock.now()
         await self._in_writer(lambda: self._desk.pipeline.finish(results, now))
-        self._outside.recorded(result.effect_id for result in results)
+        self._outside.recorded((result.effect_id, result.attempt) for result in results)
 
     async def _in_writer(self, job: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._writer.call(job))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from retain.deliver.dispatch import Dispatcher
+from retain.pipeline.outbox import EffectAttempt
 from retain.registry import ActionRequest
 
 
@@ -26,14 +28,14 @@ class Slots:
 class Outside(Protocol):
     """What carries effects out; called from the writer's thread, returns at once."""
 
-    def begin(self, requests: Sequence[ActionRequest]) -> None:
-        """Carry out claimed effects, then say what is free."""
+    def begin(self, requests: Sequence[ActionRequest], until: float) -> None:
+        """Carry out claimed effects, as far as they begin before time.monotonic() is `until`; then say what is free."""
 
     def ask_for_slots(self) -> None:
         """Say what is free."""
 
-    def under_way(self) -> frozenset[str]:
-        """The effects whose result is not written yet."""
+    def under_way(self) -> frozenset[EffectAttempt]:
+        """The attempts whose result is not written yet."""
 
 
 class ToDispatcher:
@@ -58,33 +60,33 @@ class ToDispatcher:
         self._loop = loop
         self._prepare = prepare
         self._offer = offer
-        self._begun: set[str] = set()  # effects without a written result, as the writer's thread knows them
-        self._open: dict[str, str] = {}  # effects without a written result, and their actions
+        self._begun: set[EffectAttempt] = set()  # attempts without a written result, as the writer's thread knows them
+        self._open: dict[EffectAttempt, str] = {}  # attempts without a written result, and their actions
 
-    def begin(self, requests: Sequence[ActionRequest]) -> None:
-        """Carry out claimed effects, then say what is free."""
-        self._begun.update(request.effect_id for request in requests)
-        self._call(self._submit, [self._prepare(request) for request in requests])
+    def begin(self, requests: Sequence[ActionRequest], until: float) -> None:
+        """Carry out claimed effects, as far as they begin before time.monotonic() is `until`; then say what is free."""
+        self._begun.update((request.effect_id, request.attempt) for request in requests)
+        self._call(self._submit, [self._prepare(request) for request in requests], until)
 
     def ask_for_slots(self) -> None:
         """Say what is free."""
-        self._call(self._submit, [])
+        self._call(self._submit, [], math.inf)
 
-    def under_way(self) -> frozenset[str]:
-        """The effects whose result is not written yet; called from the writer's thread."""
+    def under_way(self) -> frozenset[EffectAttempt]:
+        """The attempts whose result is not written yet; called from the writer's thread."""
         return frozenset(tuple(self._begun))
 
-    def recorded(self, effect_ids: Iterable[str]) -> None:
-        """The results of these effects are written; called from the loop."""
-        for effect_id in effect_ids:
-            self._open.pop(effect_id, None)
-            self._begun.discard(effect_id)
-        self._submit([])
+    def recorded(self, attempts: Iterable[EffectAttempt]) -> None:
+        """The results of these attempts are written; called from the loop."""
+        for attempt in attempts:
+            self._open.pop(attempt, None)
+            self._begun.discard(attempt)
+        self._submit([], math.inf)
 
-    def _submit(self, requests: Sequence[ActionRequest]) -> None:
+    def _submit(self, requests: Sequence[ActionRequest], until: float) -> None:
         for request in requests:
-            self._open[request.effect_id] = request.action
-            self._dispatcher.submit(request)
+            self._open[request.effect_id, request.attempt] = request.action
+            self._dispatcher.submit(request, until)
         under_way = Counter(self._open.values())
         free = {
             action: min(count, self._dispatcher.concurrency(action) - under_way[action])
@@ -92,6 +94,8 @@ class ToDispatcher:
         }
         self._offer(Slots(free, min(self._dispatcher.total, self._dispatcher.most - len(self._open))))
 
-    def _call(self, call: Callable[[Sequence[ActionRequest]], None], requests: Sequence[ActionRequest]) -> None:
+    def _call(
+        self, call: Callable[[Sequence[ActionRequest], float], None], requests: Sequence[ActionRequest], until: float
+    ) -> None:
         with suppress(RuntimeError):  # the loop is closed: what is marked as sending is in doubt at the next start
-            self._loop.call_soon_threadsafe(call, requests)
+            self._loop.call_soon_threadsafe(call, requests, until)

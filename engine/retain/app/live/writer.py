@@ -253,11 +253,12 @@ class Writer:
         if slots.total <= 0:
             return False
         self._is_unsure = self._pipeline.store.is_shared  # a commit may be lost on its way back
+        until = self._pipeline.store.leased_until()  # as of before: it may be renewed where customers are lost already
         requests = self._pipeline.release(now, slots.by_action, slots.total)
         self._is_unsure = False
         if requests:
             self._slots = None
-            self._outside.begin(requests)
+            self._outside.begin(requests, until)
         return bool(requests)
 
     def _until_next(self, stepped_at: Instant) -> float:

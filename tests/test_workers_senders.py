@@ -1,0 +1,87 @@
+"""Two workers that send for the same customers, because one was taken for lost: the newest attempt counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from decide_help import NOON
+from deliver_help import dispatching, outside, request
+from retain.errors import StoreError
+from retain.model import Effect
+from retain.registry import ActionRequest, ActionResult, EffectResult
+from retain.store.sharing import PARTITIONS
+from test_workers import Worker, tick, wait, workers
+
+AGAIN = "rules: {r: {when: {event: a}, runs: {mode: parallel}, then: [{post.again: {text: one}}]}}"
+FREE = {"post.again": 99}
+
+
+@contextmanager
+def taken_over() -> Iterator[tuple[Worker, Worker, ActionRequest, ActionRequest]]:
+    """Two workers; the first stopped while it sent an effect, and the second sends it again."""
+    with workers(2, AGAIN) as (first, second):
+        first.store.accept([tick(1, 1)], NOON)
+        first.decide()
+        (old,) = first.pipeline.release(NOON, FREE, 99)
+        first.stop()
+        wait(lambda: (second.turn(), len(second.store._share.tokens) == PARTITIONS)[1])
+        (new,) = second.pipeline.release(NOON, FREE, 99)
+        yield first, second, old, new
+
+
+def stored(worker: Worker) -> Effect:
+    """The one effect there is."""
+    (effect,) = worker.store.list_effects()
+    return effect
+
+
+def test_the_late_result_of_a_worker_that_was_taken_for_lost_does_not_end_the_attempt_that_followed() -> None:
+    with taken_over() as (first, second, old, new):
+        assert (old.effect_id, old.attempt, new.attempt) == (new.effect_id, 1, 2)
+        late = EffectResult(effect_id=old.effect_id, status="retry", attempt=1, reason="refused", retry_at=NOON)
+        wait(lambda: _finishes(first, late))
+        assert (stored(second).state.value, stored(second).attempt) == ("sending", 2)
+        second.pipeline.finish([EffectResult(effect_id=new.effect_id, status="done", attempt=2)], NOON)
+        assert stored(second).state.value == "done"
+
+
+def test_a_worker_that_regains_customers_takes_its_own_old_attempt_for_none_of_another_worker() -> None:
+    with taken_over() as (first, second, old, _):
+        second.store.close()
+        wait(lambda: _balances(first, (old.effect_id, old.attempt)))
+        assert stored(first).state.value == "pending", "the other's attempt is in doubt, and is made again"
+        assert [again.attempt for again in first.pipeline.release(NOON, FREE, 99)] == [3]
+
+
+def _finishes(worker: Worker, result: EffectResult) -> bool:
+    """Whether a result was taken; the first try may find its connection ended."""
+    with suppress(StoreError):
+        worker.pipeline.finish([result], NOON)
+        return True
+    return False
+
+
+def _balances(worker: Worker, under_way: tuple[str, int]) -> bool:
+    """Whether a worker that lives again has everything; the first try finds its connection ended."""
+    assert worker.store._leases is not None
+    with suppress(StoreError):
+        with worker.store._db.write() as session:
+            worker.store._leases.renew(session)
+        worker.pipeline.balance(NOON, besides={under_way})
+    return len(worker.store._share.tokens) == PARTITIONS
+
+
+async def test_what_was_claimed_before_a_worker_stood_still_for_longer_than_its_lease_is_not_begun() -> None:
+    called: list[str] = []
+
+    async def note(asked: ActionRequest) -> ActionResult:
+        called.append(asked.effect_id)
+        return ActionResult()
+
+    async with dispatching(outside("shop.do", note)) as (dispatcher, results):
+        dispatcher.submit(request("shop.do", "late"), until=time.monotonic())
+        dispatcher.submit(request("shop.do", "early"), until=time.monotonic() + 60)
+        late, early = await results.wait_for("late", "early")
+    assert (called, late.status, early.status) == (["early"], "retry", "done")
