@@ -141,7 +141,8 @@ def _next_steps(directory: Path, http: int, *, once: bool) -> None:
         hint("retain init my-shop", "retain check", "retain simulate --events FILE")
         return
     say("\nThe daemon stays up until Ctrl-C. From another terminal:")
-    hint(f"retain -C {directory} status", f"retain -C {directory} runs list", "retain init my-shop")
+    retain = "retain" if os.environ.get("VIRTUAL_ENV") else _program()
+    hint(f"{retain} -C {directory} status", f"{retain} -C {directory} runs list", f"{retain} init my-shop")
     say(("events go to ", QUIET), f"http://127.0.0.1:{http}/v1/batch")
 
 
@@ -177,6 +178,12 @@ def _daemon(directory: Path, port: int) -> Iterator[None]:
         finally:
             process.terminate()
             process.wait(timeout=_PATIENCE_S)
+
+
+def _program() -> str:
+    """How a terminal that knows nothing of this environment calls `retain`."""
+    beside = Path(sys.executable).with_name("retain")
+    return str(beside) if sys.prefix != sys.base_prefix and beside.is_file() else "retain"
 
 
 def _until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
