@@ -74,7 +74,7 @@ def answering() -> Iterator[Server]:
 def main() -> int:
     """Send, and tell the rates."""
     args = arguments(__doc__)
-    seconds, rounds = (1.0, 3) if args.quick else (10.0, 5)
+    seconds, rounds = (1.0, 3) if args.quick else (5.0, 5)
     with tempfile.TemporaryDirectory(prefix="retain-bench-") as parent:
         project = make_project(Path(parent) / "shop", RULES)
         with daemon(project) as running, answering() as peer:

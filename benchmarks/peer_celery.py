@@ -15,7 +15,7 @@ from pathlib import Path
 import redis
 from celery import Celery
 
-OUTSTANDING = 4_000
+OUTSTANDING = 1_000
 # The default on two cores; with threads; with more taken ahead, as its guide to optimising says for short tasks.
 SETTINGS = {
     "prefork 2": ("--pool", "prefork", "--concurrency", "2"),

@@ -13,7 +13,7 @@ import time
 import procrastinate
 from psycopg_pool import AsyncConnectionPool
 
-OUTSTANDING = 2_000
+OUTSTANDING = 1_000
 # Jobs at once, and events that are deferred together.
 SETTINGS = {"concurrency 1": (1, 1), "concurrency 20": (20, 1), "concurrency 20, deferred by 100": (20, 100)}
 TABLES = (

@@ -56,8 +56,11 @@ def main() -> int:
         if args.resume and name in kept and not kept[name].why and kept[name].size == size:
             continue
         print(f"{name} …", file=sys.stderr, end=" ", flush=True)
-        outcome = kept[name] = _run(name, size)
+        outcome = _run(name, size)
         print(f"{outcome.seconds:.0f} s, {outcome.cpu_seconds:.0f} s of CPU {outcome.why}", file=sys.stderr, flush=True)
+        if args.json:
+            kept = _read(Path(args.json))  # anew, because another of this may have added to it
+        kept[name] = outcome
         if args.json:
             Path(args.json).write_text(json.dumps([asdict(one) for one in _in_order(kept)], indent=2) + "\n")
     outcomes = _in_order(kept)

@@ -173,7 +173,7 @@ def on_postgres(plan: Plan, waiting: int, rounds: int) -> Iterator[Figure]:
 def main() -> int:
     """Fill the stores and measure."""
     args = arguments(__doc__)
-    waiting, rounds = (20_000, 6) if args.quick else (1_000_000, 25)
+    waiting, rounds = (20_000, 6) if args.quick else (1_000_000, 16)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="retain-bench-")))
         project = make_project(folder / "shop", RULES)
