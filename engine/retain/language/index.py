@@ -39,10 +39,10 @@ class Index:
         self.chosen = tuple(min(choice, key=lambda access: _share(access, sizes), default=()) for choice in choices)
         self.odds = tuple(min(1.0, _share(access, sizes)) if access else 1.0 for access in self.chosen)
         self._rest = mask_of(place for place, access in enumerate(self.chosen) if not access)
-        self._filed = _Filed(enumerate(self.chosen), len(conditions))
+        self._filed = _Filed(enumerate(self.chosen))
         several = [(place, access) for place, access in enumerate(self.chosen) if len(access) > 1]
         self._several = mask_of(place for place, _ in several)
-        self._filed_often = _Filed(several, len(conditions))
+        self._filed_often = _Filed(several)
 
     def looked_at(self, scope: Scope) -> int:
         """Bits of the places in the list of all that can be true."""
@@ -64,7 +64,7 @@ class Index:
 class _Filed:
     """Places by the values of fields under which they are filed."""
 
-    def __init__(self, entries: Iterable[tuple[int, Access]], size: int) -> None:
+    def __init__(self, entries: Iterable[tuple[int, Access]]) -> None:
         fields: dict[FieldKey, FieldTest] = {}
         filed: dict[FieldKey, dict[Json, list[int]]] = defaultdict(lambda: defaultdict(list))
         for place, access in entries:
@@ -73,9 +73,7 @@ class _Filed:
                 for value in test.values:
                     filed[test.key][value].append(place)
         self._fields = [test.field for test in fields.values()]
-        self._tables = [
-            (by_value(dict(filed[key]), size), type_of(test.field).kind in SETS) for key, test in fields.items()
-        ]
+        self._tables = [(by_value(dict(filed[key])), type_of(test.field).kind in SETS) for key, test in fields.items()]
 
     @cached_property
     def _values(self) -> Callable[[Scope], tuple[Json, ...]]:

@@ -71,10 +71,11 @@ class WatchGroup:
         if not self.all:
             return []
         look = self.screen.look(scope)
-        worth = set(places_of(look.looked_at ^ look.failing))
+        worth = look.looked_at ^ look.failing
         for state in states:
-            worth.update(self._places.get(state, ()))
-        return [self.all[place] for place in sorted(worth)]
+            for place in self._places.get(state, ()):
+                worth |= 1 << place
+        return [self.all[place] for place in places_of(worth)] if worth else []
 
 
 def _stands_still(node: Node) -> bool:

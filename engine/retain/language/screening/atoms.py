@@ -28,7 +28,7 @@ _MIRROR: dict[ast.CompareOp, ast.CompareOp] = {"==": "==", "!=": "!=", "<": ">",
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """A value is one of some constants, is there and none of them, lies between two bounds, or is itself a truth.
+    """What a clause says of one value: that it is one of some constants, is there and none of them, and so on.
 
     Of a set one member is one of the constants, or none is. None among `values` is a value that is missing.
 
@@ -38,7 +38,7 @@ class Atom:
 
     node: Node
     key: str
-    form: Literal["one of", "none of", "between", "is true"]
+    form: Literal["one of", "none of", "between", "starts with", "ends with", "is true"]
     values: frozenset[Json] = frozenset()
     low: Bound | None = None
     high: Bound | None = None
@@ -77,6 +77,9 @@ def atoms_of(node: Node, want: bool = True) -> list[Atom] | None:
             return _between(value, low, high)
         case ast.In(value=value, items=items):
             return _one_of(value, _constants(value, items), want) if _is_constant(value, items) else None
+        case ast.TextTest(op=op, value=value, part=ast.Literal_(value=str() as affix)) if want:
+            word: Literal["starts with", "ends with"] = "starts with" if op == "starts" else "ends with"
+            return [Atom(value, f"{word}: {key_of(value)}", word, frozenset([affix]))]
         case ast.Contains(value=ast.Field(root="customer" | "event") as value, mode=mode, items=items):
             return _contained(value, items, want) if mode == "any" or len(items) == 1 else None
         case _:

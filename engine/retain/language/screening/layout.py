@@ -17,6 +17,7 @@ _SHARED = 0.5  # of the conditions that are looked at so many must ask for a val
 _MOST_CHOICES = 4  # parts of an `or`
 
 Choices: TypeAlias = list[list[Atom]]  # all atoms of at least one of them hold where the clause is true
+Dear: TypeAlias = list[tuple[int, int, Fails]]  # places, number of the value, which of them fail by it
 
 
 class Value(NamedTuple):
@@ -32,14 +33,16 @@ class Row:
 
     Args:
         shift: where its bits begin among those that fail.
+        powers: the binary digits of its number that are 1.
         either: places whose clause fails only where all its choices do.
-        dear: (places, number of the value, which fail by it) of values that are asked for while a place is undecided.
+        dear: values that are asked for only while one of their places is undecided.
         alone: places that are asked one by one.
     """
 
     shift: int
+    powers: tuple[int, ...]
     either: int = 0
-    dear: list[tuple[int, int, Fails]] = field(default_factory=list)
+    dear: Dear = field(default_factory=list)
     alone: int = 0
 
 
@@ -53,7 +56,9 @@ class Layout:
 
     def __init__(self, conditions: Sequence[Sequence[Node]], index: Index) -> None:
         self._size = len(conditions)
-        self.rows = [Row((number + 1) * self._size) for number in range(max(map(len, conditions), default=0))]
+        self.rows = [
+            Row((number + 1) * self._size, digits_of(number)) for number in range(max(map(len, conditions), default=0))
+        ]
         self._weights: dict[str, float] = defaultdict(float)
         self._cheap: dict[str, list[Test]] = defaultdict(list)
         self._dear: dict[tuple[str, int], list[Test]] = defaultdict(list)
@@ -134,6 +139,11 @@ class Layout:
                 values.append(_value(tests))
             self.rows[row - 1].dear.append((mask_of(place for place, _ in tests), numbers[key], table_of(tests)))
         return values
+
+
+def digits_of(number: int) -> tuple[int, ...]:
+    """The places of the binary digits that are 1."""
+    return tuple(power for power in range(number.bit_length()) if number >> power & 1)
 
 
 def _read(node: Node) -> Choices:

@@ -23,15 +23,17 @@ _OF_A_BYTE = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in
 
 
 def table_of(tests: Sequence[Test]) -> Fails:
-    """The tests of one value, by that value."""
-    if tests[0][1].form == "is true":
-        every = mask_of(bit for bit, _ in tests)
-        return lambda value: 0 if value else every
-    if tests[0][1].is_of_set:
+    """The tests of one value that do not hold, by that value."""
+    atom = tests[0][1]
+    if atom.form == "is true":
+        return {True: 0, False: mask_of(bit for bit, _ in tests)}.__getitem__
+    if atom.form in ("starts with", "ends with"):
+        return Affixes(tests).fails
+    if atom.is_of_set:
         return OfSet(tests).fails
     if any(atom.form == "between" for _, atom in tests):
-        return Ordered(tests).fails
-    return Single(tests).fails
+        return Ordered(tests).__getitem__
+    return Single(tests).__getitem__
 
 
 def places_of(mask: int) -> list[int]:
@@ -56,49 +58,47 @@ def mask_of(places: Iterable[int]) -> int:
 
 
 class _Kept(dict[Json, int]):
-    """Answers that were made before, as many as may be kept."""
+    """Answers by value, as many as may be kept; the others are made anew each time."""
 
-    def __init__(self, bits: int) -> None:
-        self._most = max(64, _MEMORY // (bits // 8 + 32))
+    def __init__(self, tests: Sequence[Test]) -> None:
+        size = max(bit for bit, _ in tests) // 8 + 32
+        self._most = max(64, _MEMORY // size)
+        # A missing value passes only where that is asked for: whatever else is unknown of it.
+        self._missing = mask_of(bit for bit, atom in tests if atom.form != "one of" or None not in atom.values)
 
-    def keep(self, key: Json, answer: int) -> int:
-        """Keep one more; all others are forgotten where it is one too many."""
+    def _keep(self, key: Json, answer: int) -> int:
         if len(self) >= self._most:
             self.clear()
         self[key] = answer
         return answer
 
 
-class Single:
+class Single(_Kept):
     """Tests of a scalar for single values: what differs from the answer for any other value is filed by value."""
 
     def __init__(self, tests: Sequence[Test]) -> None:
+        super().__init__(tests)
         self._others = mask_of(bit for bit, atom in tests if atom.form == "one of")
         self._turned: dict[Json, list[int]] = defaultdict(list)
         for bit, atom in tests:
             for value in atom.values - {None}:
                 self._turned[value].append(bit)
-        self._kept = _Kept(max(bit for bit, _ in tests))
-        self._missing = _missing(tests)
 
-    def fails(self, value: Json) -> int:
-        """The tests that do not hold of a value."""
-        found = self._kept.get(value)
-        if found is not None:
-            return found
+    def __missing__(self, value: Json) -> int:
         if value is None:
-            return self._missing
+            return self._keep(None, self._missing)
         turned = self._turned.get(value)
-        return self._others if turned is None else self._kept.keep(value, self._others ^ mask_of(turned))
+        return self._others if turned is None else self._keep(value, self._others ^ mask_of(turned))
 
 
-class Ordered:
+class Ordered(_Kept):
     """Tests of a number, some for bounds. Between two bounds, and on each of them, all answers are the same.
 
     Zone 2n + 1 is the bound n itself, zone 2n lies between it and the one before.
     """
 
     def __init__(self, tests: Sequence[Test]) -> None:
+        super().__init__(tests)
         self._bounds: list[Json] = sorted({bound for _, atom in tests for bound in _bounds(atom)})
         number = {bound: 2 * place + 1 for place, bound in enumerate(self._bounds)}
         self._turned: dict[int, list[int]] = defaultdict(list)
@@ -108,13 +108,10 @@ class Ordered:
             first |= (not holds) << bit
             for zone in turns:
                 self._turned[zone].append(bit)
-        self._count = 2 * len(self._bounds) + 1
         self._blocks = list(self._walk(first))
-        self._kept = _Kept(max(bit for bit, _ in tests))
-        self._missing = _missing(tests)
 
     def _walk(self, answer: int) -> Iterator[int]:
-        for zone in range(self._count):
+        for zone in range(2 * len(self._bounds) + 1):
             answer = self._turn(answer, zone)
             if zone % _BLOCK == 0:
                 yield answer
@@ -123,21 +120,36 @@ class Ordered:
         turned = self._turned.get(zone)
         return answer ^ mask_of(turned) if turned else answer
 
-    def fails(self, value: Json) -> int:
-        """The tests that do not hold of a value."""
+    def __missing__(self, value: Json) -> int:
         if value is None:
-            return self._missing
+            return self._keep(None, self._missing)
         place = bisect_left(self._bounds, value)
         zone = 2 * place + (place < len(self._bounds) and self._bounds[place] == value)
-        found = self._kept.get(zone)
-        return self._kept.keep(zone, self._at(zone)) if found is None else found
-
-    def _at(self, zone: int) -> int:
         block = zone // _BLOCK
         answer = self._blocks[block]
         for between in range(block * _BLOCK + 1, zone + 1):
             answer = self._turn(answer, between)
-        return answer
+        return self._keep(value, answer)
+
+
+class Affixes:
+    """Tests of how a text begins, or of how it ends: there are few different lengths to try."""
+
+    def __init__(self, tests: Sequence[Test]) -> None:
+        self._every = mask_of(bit for bit, _ in tests)
+        self._ends = tests[0][1].form == "ends with"
+        self._passing: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for bit, atom in tests:
+            for affix in atom.values:
+                self._passing[len(affix)][affix] |= 1 << bit
+
+    def fails(self, value: Json) -> int:
+        """The tests that do not hold of a text; none holds of a missing one."""
+        failing = self._every
+        if value is not None:
+            for length, passing in self._passing.items():
+                failing &= ~passing.get(value[len(value) - length :] if self._ends else value[:length], 0)
+        return failing
 
 
 class OfSet:
@@ -145,43 +157,40 @@ class OfSet:
 
     def __init__(self, tests: Sequence[Test]) -> None:
         self._empty = mask_of(bit for bit, atom in tests if atom.form == "one of")
-        self._asked: dict[Json, list[int]] = defaultdict(list)
+        asked: dict[Json, list[int]] = defaultdict(list)
         for bit, atom in tests:
             for member in atom.values:
-                self._asked[member].append(bit)
-        self._kept = _Kept(max(bit for bit, _ in tests))
+                asked[member].append(bit)
+        self._asking = by_value(asked)
 
     def fails(self, value: Json) -> int:
         """The tests that do not hold of a set."""
         met = 0
         for member in value:
-            found = self._kept.get(member)
-            if found is None:
-                asked = self._asked.get(member)
-                if asked is None:
-                    continue
-                found = self._kept.keep(member, mask_of(asked))
-            met |= found
+            met |= self._asking(member)
         return self._empty ^ met
 
 
-def by_value(places: Mapping[Json, Sequence[int]], bits: int) -> Fails:
-    """The places filed under a value, as bits."""
-    kept = _Kept(bits)
+class _Filed(dict[Json, int]):
+    """Places as bits, by the value under which they are filed."""
 
-    def find(value: Json) -> int:
-        found = kept.get(value)
-        if found is None:
-            filed = places.get(value)
-            return 0 if filed is None else kept.keep(value, mask_of(filed))
+    def __init__(self, places: Mapping[Json, Sequence[int]]) -> None:
+        self._places = places
+        self._most = max(64, _MEMORY // (max(map(max, places.values()), default=0) // 8 + 32))
+
+    def __missing__(self, value: Json) -> int:
+        filed = self._places.get(value)
+        if filed is None:
+            return 0
+        if len(self) >= self._most:
+            self.clear()
+        found = self[value] = mask_of(filed)
         return found
 
-    return find
 
-
-def _missing(tests: Iterable[Test]) -> int:
-    """A missing value passes only where that is asked for: whatever else is unknown of it."""
-    return mask_of(bit for bit, atom in tests if atom.form != "one of" or None not in atom.values)
+def by_value(places: Mapping[Json, Sequence[int]]) -> Fails:
+    """The places filed under a value, as bits."""
+    return _Filed(places).__getitem__
 
 
 def _bounds(atom: Atom) -> list[Json]:

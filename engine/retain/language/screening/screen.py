@@ -14,7 +14,7 @@ from typing import NamedTuple
 from retain.language.codegen.conditions import compile_condition, compile_values
 from retain.language.index import Index
 from retain.language.scope import Scope
-from retain.language.screening.layout import Layout, Row
+from retain.language.screening.layout import Dear, Layout, digits_of
 from retain.language.screening.masks import places_of
 from retain.language.syntax.ast import Node
 from retain.model import Json
@@ -62,20 +62,21 @@ class Screen:
         for value, fails in zip(self._values(scope), layout.tables, strict=True):
             failing |= fails(value)
         looked_at = self._every & ~(failing | self._index.lost(scope))
-        rows, digits = layout.rows, [0] * self._width
+        digits = [0] * self._width
         undecided, passed, known = looked_at, 0, dict[int, Json]()
-        for number, row in enumerate(rows):
-            here = failing >> row.shift & undecided
-            if here & row.either:
-                here = self._either(row, here, failing)
-            if row.dear:
-                here = self._dear(row, scope, undecided, here, known)
+        for shift, powers, either, dear, alone in self._rows:
+            here = failing >> shift & undecided
+            if either and here & either:
+                here = self._either(either, here, failing)
+            if dear:
+                here = self._dear(dear, scope, undecided, here, known)
             if here:
                 undecided ^= here
-                _note(digits, number, here)
-            if undecided & row.alone:
-                passed |= self._one_by_one(scope, undecided & row.alone, digits)
-                undecided &= ~row.alone
+                for power in powers:
+                    digits[power] |= here
+            if alone and undecided & alone:
+                passed |= self._one_by_one(scope, undecided & alone, digits)
+                undecided &= ~alone
             if not undecided:
                 break
         return Look(looked_at, looked_at & ~(undecided | passed), digits)
@@ -87,16 +88,16 @@ class Screen:
             self._condition(place)
         _ = self._values, self._dear_values
 
-    def _either(self, row: Row, here: int, failing: int) -> int:
+    def _either(self, either: int, here: int, failing: int) -> int:
         """Those that fail, less those of which another choice may hold."""
-        others = here & row.either
+        others = here & either
         for shift in self._layout.choices:
             others &= failing >> shift
-        return here & ~row.either | others
+        return here & ~either | others
 
-    def _dear(self, row: Row, scope: Scope, undecided: int, here: int, known: dict[int, Json]) -> int:
+    def _dear(self, dear: Dear, scope: Scope, undecided: int, here: int, known: dict[int, Json]) -> int:
         """Those that fail, also by values that are asked for only now; each is asked for once."""
-        for places, number, fails in row.dear:
+        for places, number, fails in dear:
             asked = undecided & ~here & places
             if asked:
                 if number not in known:
@@ -112,7 +113,8 @@ class Screen:
             if number < 0:
                 passed |= 1 << place
             else:
-                _note(digits, number, 1 << place)
+                for power in digits_of(number):
+                    digits[power] |= 1 << place
         return passed
 
     def _condition(self, place: int) -> Callable[[Scope], int]:
@@ -126,6 +128,10 @@ class Screen:
         return Layout(self._conditions, self._index)
 
     @cached_property
+    def _rows(self) -> list[tuple[int, tuple[int, ...], int, Dear, int]]:
+        return [(row.shift, row.powers, row.either, row.dear, row.alone) for row in self._layout.rows]
+
+    @cached_property
     def _width(self) -> int:
         return max(len(self._layout.rows) - 1, 0).bit_length()
 
@@ -136,12 +142,3 @@ class Screen:
     @cached_property
     def _dear_values(self) -> list[Callable[[Scope], tuple[Json, ...]]]:
         return [compile_values([value]) for value in self._layout.dear]
-
-
-def _note(digits: list[int], number: int, places: int) -> None:
-    power = 0
-    while number:
-        if number & 1:
-            digits[power] |= places
-        number >>= 1
-        power += 1
