@@ -34,7 +34,7 @@ def wrong_in(line: str) -> str:
     for word in words:
         if word in _ENDS or (isinstance(command, click.Group) and "|" in word):
             break
-        if word.startswith("-") and word != "-":
+        if re.match(r"--?[A-Za-z]", word):
             name = word.partition("=")[0]
             known = {one for param in command.params for one in (*param.opts, *param.secondary_opts)}
             if name not in known | {"--help", "-h", "-C", "--project", "--version"}:
