@@ -22,6 +22,7 @@ from retain.pipeline.breakers import Breakers
 from retain.pipeline.load import load_customers, load_shared_records
 from retain.pipeline.options import Options
 from retain.pipeline.packing import Packing
+from retain.pipeline.rollout import look_anew
 from retain.pipeline.shared import SharedMethods
 from retain.pipeline.sweeps import Sweeps
 from retain.pipeline.write import encode, make_batch
@@ -53,6 +54,8 @@ class Pipeline(SharedMethods):
         self._untold: list[Changes] = []  # of a transaction that is still open
         self._reached = now  # on a virtual clock nothing is decided at an earlier instant any more
         self._paused: dict[tuple[str, str], str] = {}
+        self._has_plan = False
+        self._look_again = 0.0
         self.use(plan, now)
 
     def use(self, plan: Plan, now: Instant) -> None:
@@ -60,10 +63,13 @@ class Pipeline(SharedMethods):
         rules = list(plan.rules.values())
         self.store.save_revisions([(rule.revision, rule.id, encode(rule.source)) for rule in rules], now)
         numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
+        if self.store.is_shared and self._has_plan:
+            look_anew(self.store, self.plan, plan)
         sweeps = Sweeps(self.store, plan, self.options, now)
         self._renamed = {rule.was: rule.id for rule in rules if rule.was}
         self._off = frozenset(rule.id for rule in rules if rule.status == "off")
         self.plan, self._packing, self.sweeps = plan, Packing(numbers, self._list_numbers(plan, numbers)), sweeps
+        self._has_plan = True
         self.refresh()
 
     def _list_numbers(self, plan: Plan, numbers: Mapping[str, int]) -> dict[str, int]:

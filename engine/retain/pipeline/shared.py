@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ from retain.registry import ActionRequest, EffectResult
 from retain.store.store import Store
 
 _CAREFUL = 20
+_LOOK_S = 1.0
 
 
 class SharedMethods(outbox.Decides):
@@ -29,6 +31,7 @@ class SharedMethods(outbox.Decides):
     options: Options
     sweeps: Sweeps
     _careful: int
+    _look_again: float  # time.monotonic() of the next look at what other workers have asked for
     _paused: dict[tuple[str, str], str]  # (scope, name) -> reason
     _is_stale: bool  # what is in memory could not be read anew when it had to be
     _untold: list[Changes]
@@ -68,6 +71,9 @@ class SharedMethods(outbox.Decides):
             self.refresh()
         elif self.store.others:
             self._read_pauses()
+            if self.store.leads and time.monotonic() >= self._look_again:  # others may want everybody looked at anew
+                self._look_again = time.monotonic() + _LOOK_S
+                self.sweeps.resync()
 
     def _read_pauses(self) -> None:
         before = {name for scope, name in self._paused if scope == "rule"}
