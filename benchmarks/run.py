@@ -43,6 +43,7 @@ NAMES = (
     "waiting",
     "hour_of_time",
     "simulate_file",
+    "plan",
 )
 PATIENCE_S = 3_600.0
 

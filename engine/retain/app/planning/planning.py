@@ -123,9 +123,9 @@ def _with_ahead(
             drain(new.pipeline, until)
             return new.log, waiting, segments
 
-    other = Beside(deploy, here=processes == 1)
-    drain(old.pipeline, until)
-    log, waiting, segments = other.result()
+    with Beside(deploy, here=processes == 1) as other:
+        drain(old.pipeline, until)
+        log, waiting, segments = other.result()
     with Store.open(path, scratch=True) as copy:
         return PlanReport(
             base=base.label,
@@ -169,8 +169,8 @@ def past_worlds(
             world.play(history.since(start), history.at, knowing.beside(store), told)
             return world.log
 
-    other = Beside(lambda: play(1, None), here=processes == 1)
-    logs = play(0, progress), other.result()
+    with Beside(lambda: play(1, None), here=processes == 1) as other:
+        logs = play(0, progress), other.result()
     with Store.open(paths[0], scratch=True) as known, Store.open(paths[1], scratch=True) as copy:
         stores = known, copy
         old, new = (World.of(stores[side], plans[side], logs[side], history.at) for side in (0, 1))

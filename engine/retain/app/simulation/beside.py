@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
@@ -57,7 +58,10 @@ class Beside(Generic[T]):
         found: T = value
         return found
 
-    def stop(self) -> None:
+    def __enter__(self) -> Beside[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """End the work, where it still goes on and its result is of no use any more."""
         if self._process is not None and not self._is_done:
             self._process.terminate()
@@ -66,7 +70,8 @@ class Beside(Generic[T]):
 
 def can_copy() -> bool:
     """Whether a copy of this process can work: on Linux, with more than one processor, and while it has one thread."""
-    return sys.platform == "linux" and processors() > 1 and threading.active_count() == 1
+    able = sys.platform == "linux" and not current_process().daemon
+    return able and processors() > 1 and threading.active_count() == 1
 
 
 def processors() -> int:
@@ -75,6 +80,7 @@ def processors() -> int:
 
 
 def _send(work: Callable[[], object], answers: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever began the work ends it
     try:
         answers.send((work(), None))
     except Exception as error:  # noqa: BLE001  raised again by whoever asks for the result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from ctypes import Array, c_longlong
 from dataclasses import dataclass
 from functools import partial
@@ -88,14 +89,13 @@ def decide(
 def decide_in_shares(work: Work, shares: Shares, progress: Callable[[int], None] | None) -> list[Simulation] | None:
     """Decide each share of the customers in a process of its own; None where they turn out to be bound together."""
     done = RawArray(c_longlong, shares.count)
-    others = [Beside(partial(_decide_share, work, shares, share, done, None)) for share in range(1, shares.count)]
-    try:
-        parts = [_decide_share(work, shares, 0, done, progress), *(other.result() for other in others)]
-    except BoundError:
-        return None
-    finally:
-        for other in others:
-            other.stop()
+    with ExitStack() as stack:
+        works = [partial(_decide_share, work, shares, share, done, None) for share in range(1, shares.count)]
+        others = [stack.enter_context(Beside(one)) for one in works]
+        try:
+            parts = [_decide_share(work, shares, 0, done, progress), *(other.result() for other in others)]
+        except BoundError:
+            return None
     if Bonds(work.plan).breaks(starts for _, starts in parts) or is_twice(work.folder, shares.count):
         return None
     return [part for part, _ in parts]

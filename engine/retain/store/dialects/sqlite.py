@@ -37,7 +37,7 @@ _WRITER = (
     f"PRAGMA journal_size_limit = {64 << 20}",
     "PRAGMA cache_size = -65536",
 )
-_SCRATCH = ("PRAGMA journal_mode = MEMORY", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -65536")
+_SCRATCH = ("PRAGMA journal_mode = MEMORY", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -16384")
 _READER = ("PRAGMA query_only = ON", "PRAGMA cache_size = -16384")
 _BOTH = (
     "PRAGMA busy_timeout = 5000",
