@@ -48,11 +48,14 @@ def touched(
         return plan.watches
     groups = [plan.watch_group(name)]
     groups += [plan.watch_group(field, is_field=True) for field in {name.split(".")[0] for name in changed}]
-    if not any(group.all for group in groups):
+    groups = [group for group in groups if group.all]
+    if not groups:
         return ()
     scope = event_scope(customer, moment)
+    if len(groups) == 1 and not facts.watch_positions:
+        return groups[0].worth_a_look(scope, customer.watches)
     found = {
-        (watch.rule.id, watch.trigger.path): watch
+        watch.order: watch
         for group in groups
         for watch in (group.all if facts.watch_positions else group.worth_a_look(scope, customer.watches))
     }

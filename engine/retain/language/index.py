@@ -86,9 +86,9 @@ class _Filed:
             for value, (filed, is_set) in zip(self._values(scope), self._tables, strict=True):
                 if is_set:
                     for member in value:
-                        found |= filed(member)
+                        found |= filed[member]
                 elif value is not None:
-                    found |= filed(value)
+                    found |= filed[value]
         return found
 
 

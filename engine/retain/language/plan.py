@@ -46,16 +46,21 @@ class Watch:
         """The identity of its state, the same as long as the condition means the same."""
         return self.trigger.watch
 
+    @property
+    def order(self) -> tuple[str, str]:
+        """Watches are looked at in this order."""
+        return self.rule.id, self.trigger.path
+
 
 class WatchGroup:
     """Watches that one event name or one field can move, indexed by what their conditions imply about the customer."""
 
     def __init__(self, watches: Sequence[Watch]) -> None:
-        self.all = watches
+        self.all = sorted(watches, key=lambda watch: watch.order)
         self._places: dict[str, list[int]] = defaultdict(list)
-        for place, watch in enumerate(watches):
+        for place, watch in enumerate(self.all):
             self._places[watch.id].append(place)
-        conditions = [watch.trigger.condition.nodes for watch in watches]
+        conditions = [watch.trigger.condition.nodes for watch in self.all]
         still = [[node for node in nodes if _stands_still(node)] for nodes in conditions]
         self.screen = Screen(Index(conditions), still)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import fsum
-from typing import cast
+from typing import Protocol, cast
 
 from retain.language.codegen.body import Body, Module
 from retain.language.codegen.history import history
@@ -31,6 +31,12 @@ from retain.language.scope import Scope
 from retain.language.syntax import ast
 from retain.language.syntax.ast import Node
 from retain.model import Fields, Json
+
+
+class Table(Protocol):
+    """Bits by value."""
+
+    def __getitem__(self, value: Json, /) -> int: ...
 
 
 def compile_condition(nodes: Sequence[Node]) -> Callable[[Scope], int]:
@@ -62,6 +68,29 @@ def compile_values(wanted: Sequence[tuple[Node, bool]]) -> Callable[[Scope], tup
         return tuple(value is True if is_test else value for value, is_test in found)
 
     return cast(Callable[[Scope], tuple[Json, ...]], _build(module, [*body.new_bindings(), f"return ({code})"], slow))
+
+
+def compile_lookups(wanted: Sequence[tuple[Node, bool]], tables: Sequence[Table], first: int) -> Callable[[Scope], int]:
+    """A function that looks each of some values up in its table, and gives all bits that it finds.
+
+    Args:
+        wanted: as of `compile_values`.
+        first: bits that are always found.
+    """
+    module = _new_module()
+    body = Body(module)
+    parts = [module.constant(first)]
+    for (node, is_test), table in zip(wanted, tables, strict=True):
+        parts.append(f"{module.constant(table)}[{body.test(node, True) if is_test else body.value(node)}]")
+
+    def slow(scope: Scope) -> int:
+        found = first
+        for (node, is_test), table in zip(wanted, tables, strict=True):
+            value = evaluate(node, scope)
+            found |= table[value is True if is_test else value]
+        return found
+
+    return cast(Callable[[Scope], int], _build(module, [*body.new_bindings(), f"return {' | '.join(parts)}"], slow))
 
 
 def _first_failing(nodes: Sequence[Node], scope: Scope) -> int:

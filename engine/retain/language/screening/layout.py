@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from retain.language.codegen.conditions import Table
 from retain.language.index import Index
 from retain.language.screening.atoms import Atom, atoms_of, key_of, parts_of
-from retain.language.screening.masks import Fails, Test, mask_of, table_of
+from retain.language.screening.masks import Test, mask_of, table_of
 from retain.language.syntax import ast
 from retain.language.syntax.ast import Node
 
@@ -17,7 +18,7 @@ _SHARED = 0.5  # of the conditions that are looked at so many must ask for a val
 _MOST_CHOICES = 4  # parts of an `or`
 
 Choices: TypeAlias = list[list[Atom]]  # all atoms of at least one of them hold where the clause is true
-Dear: TypeAlias = list[tuple[int, int, Fails]]  # places, number of the value, which of them fail by it
+Dear: TypeAlias = list[tuple[int, int, Table]]  # places, number of the value, which of them fail by it
 
 
 class Value(NamedTuple):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from retain.language.codegen.conditions import Table
 from retain.language.screening.atoms import Atom
 from retain.model import Json
 
-Fails: TypeAlias = Callable[[Json], int]
 Test: TypeAlias = tuple[int, Atom]  # its bit, and when it holds; no two of one table have the same bit
 
 _BLOCK = 32  # zones between two that are kept for good
@@ -22,18 +22,18 @@ _MEMORY = 1 << 21  # bytes of answers kept for one value
 _OF_A_BYTE = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 
-def table_of(tests: Sequence[Test]) -> Fails:
+def table_of(tests: Sequence[Test]) -> Table:
     """The tests of one value that do not hold, by that value."""
     atom = tests[0][1]
     if atom.form == "is true":
-        return {True: 0, False: mask_of(bit for bit, _ in tests)}.__getitem__
+        return {True: 0, False: mask_of(bit for bit, _ in tests)}
     if atom.form in ("starts with", "ends with"):
-        return Affixes(tests).fails
+        return Affixes(tests)
     if atom.is_of_set:
-        return OfSet(tests).fails
+        return OfSet(tests)
     if any(atom.form == "between" for _, atom in tests):
-        return Ordered(tests).__getitem__
-    return Single(tests).__getitem__
+        return Ordered(tests)
+    return Single(tests)
 
 
 def places_of(mask: int) -> list[int]:
@@ -133,7 +133,7 @@ class Ordered(_Kept):
 
 
 class Affixes:
-    """Tests of how a text begins, or of how it ends: there are few different lengths to try."""
+    """Tests of how a text begins, or of how it ends: there are few lengths to try. None holds of a missing text."""
 
     def __init__(self, tests: Sequence[Test]) -> None:
         self._every = mask_of(bit for bit, _ in tests)
@@ -143,8 +143,7 @@ class Affixes:
             for affix in atom.values:
                 self._passing[len(affix)][affix] |= 1 << bit
 
-    def fails(self, value: Json) -> int:
-        """The tests that do not hold of a text; none holds of a missing one."""
+    def __getitem__(self, value: Json) -> int:
         failing = self._every
         if value is not None:
             for length, passing in self._passing.items():
@@ -163,11 +162,10 @@ class OfSet:
                 asked[member].append(bit)
         self._asking = by_value(asked)
 
-    def fails(self, value: Json) -> int:
-        """The tests that do not hold of a set."""
+    def __getitem__(self, value: Json) -> int:
         met = 0
         for member in value:
-            met |= self._asking(member)
+            met |= self._asking[member]
         return self._empty ^ met
 
 
@@ -188,9 +186,9 @@ class _Filed(dict[Json, int]):
         return found
 
 
-def by_value(places: Mapping[Json, Sequence[int]]) -> Fails:
+def by_value(places: Mapping[Json, Sequence[int]]) -> Table:
     """The places filed under a value, as bits."""
-    return _Filed(places).__getitem__
+    return _Filed(places)
 
 
 def _bounds(atom: Atom) -> list[Json]:

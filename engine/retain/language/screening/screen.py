@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from retain.language.codegen.conditions import compile_condition, compile_values
+from retain.language.codegen.conditions import compile_condition, compile_lookups, compile_values
 from retain.language.index import Index
 from retain.language.scope import Scope
 from retain.language.screening.layout import Dear, Layout, digits_of
@@ -57,10 +57,7 @@ class Screen:
 
     def look(self, scope: Scope) -> Look:
         """Which of the conditions that the index finds fail, and where."""
-        layout = self._layout
-        failing = layout.always
-        for value, fails in zip(self._values(scope), layout.tables, strict=True):
-            failing |= fails(value)
+        failing = self._failing(scope)
         looked_at = self._every & ~(failing | self._index.lost(scope))
         digits = [0] * self._width
         undecided, passed, known = looked_at, 0, dict[int, Json]()
@@ -86,7 +83,7 @@ class Screen:
         places = {place for row in self._layout.rows for place in places_of(row.alone)}
         for place in sorted(places):
             self._condition(place)
-        _ = self._values, self._dear_values
+        _ = self._failing, self._dear_values
 
     def _either(self, either: int, here: int, failing: int) -> int:
         """Those that fail, less those of which another choice may hold."""
@@ -102,7 +99,7 @@ class Screen:
             if asked:
                 if number not in known:
                     (known[number],) = self._dear_values[number](scope)
-                here |= fails(known[number]) & asked
+                here |= fails[known[number]] & asked
         return here
 
     def _one_by_one(self, scope: Scope, asked: int, digits: list[int]) -> int:
@@ -136,8 +133,8 @@ class Screen:
         return max(len(self._layout.rows) - 1, 0).bit_length()
 
     @cached_property
-    def _values(self) -> Callable[[Scope], tuple[Json, ...]]:
-        return compile_values(self._layout.values)
+    def _failing(self) -> Callable[[Scope], int]:
+        return compile_lookups(self._layout.values, self._layout.tables, self._layout.always)
 
     @cached_property
     def _dear_values(self) -> list[Callable[[Scope], tuple[Json, ...]]]:
