@@ -31,7 +31,7 @@ from retain.model import Message
 
 LIVE, OTHERS, TOGETHER = 50, 1_000, 100  # events a second; of the others so many are in one request
 AIM_MS, PATIENCE_S = 250.0, 60.0
-PEOPLE = 1_000
+PEOPLE = 10_000  # each of them does something every ten seconds
 CONNECTIONS = 32
 SORRY = """version: 1
 policies:
@@ -109,7 +109,9 @@ class Course:
         """Make the customers known."""
         senders = Senders(self.port)
         await senders.open()
-        await senders.send(post(encoded(introductions(PEOPLE))))
+        calls = encoded(introductions(PEOPLE))
+        for start in range(0, PEOPLE, 500):
+            await senders.send(post(calls[start : start + 500]))
         while self._decided() < PEOPLE:
             await asyncio.sleep(0.05)
 

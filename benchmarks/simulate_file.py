@@ -1,8 +1,9 @@
 """`retain simulate`, the whole command, over a file of a million events, and the memory that it takes.
 
 The 100 rules of the shop, found by index, one event in ten starts a run; then one of them alone. The peer is a bare
-loop that reads and parses the same file and does nothing else. Memory is the peak of the command over all events
-against that over a tenth of them, of the same customers. Run: python benchmarks/simulate_file.py [--quick]
+loop that reads and parses the same file and does nothing else. Memory is the peak of the command with the processes
+that it starts, over all events against that over a tenth of them, of the same customers.
+Run: python benchmarks/simulate_file.py [--quick]
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
-from processes import PLAIN, RETAIN
+from processes import PLAIN, RETAIN, Watched
 from report import Figure, arguments, report
 from servers import make_project
 from workload import EVENTS, introductions, messages, rules_text
@@ -89,7 +90,8 @@ def simulated(project: Path, path: Path, rules: Sequence[str] = ()) -> Spent:
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as out:
         began = time.perf_counter()
         process = subprocess.Popen(command, env=PLAIN, stdout=out, stderr=said)
-        _, status, used = os.wait4(process.pid, 0)
+        with Watched(process.pid) as watched:
+            _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
@@ -98,7 +100,8 @@ def simulated(project: Path, path: Path, rules: Sequence[str] = ()) -> Spent:
         counts = json.load(out)
     started = sum(rule["started"] for rule in counts["rules"].values())
     assert started, "nothing was started"
-    return Spent(seconds, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6)
+    alone = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+    return Spent(seconds, watched.peak_mb or alone)
 
 
 def main() -> int:

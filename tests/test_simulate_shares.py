@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,8 @@ def test_what_is_raised_beside_is_raised_where_the_result_is_asked_for() -> None
 
     with pytest.raises(RetainError, match="here: no"):
         Beside(fail).result()
+
+
+def test_a_process_that_may_start_none_does_the_work_itself() -> None:
+    with get_context("fork").Pool(1) as workers:  # as those of job queues, its processes may not start others
+        assert workers.apply(can_copy) is False
