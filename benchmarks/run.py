@@ -45,7 +45,7 @@ NAMES = (
     "simulate_file",
     "plan",
 )
-PATIENCE_S = 3_600.0
+PATIENCE_S = 1_500.0
 
 
 def main() -> int:
