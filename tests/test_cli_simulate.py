@@ -349,3 +349,10 @@ def test_a_csv_without_the_columns_is_refused_as_a_whole(shop: Path, tmp_path: P
     answer = here("-C", shop, "consents", "import", file)
     assert answer.code == 2
     assert "there is no column 'purpose'" in answer.err
+
+
+@pytest.mark.parametrize("command", [("simulate",), ("plan", "--against", "."), ("compare", "greet", ".")])
+def test_where_nothing_is_stored_a_question_about_the_past_asks_for_files(shop: Path, command: tuple[str, ...]) -> None:
+    answer = here("-C", shop, *(str(shop) if word == "." else word for word in command))
+    assert answer.code == 2
+    assert "nothing is stored yet\n  help: name files with --events" in answer.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,14 +89,15 @@ def text_of(project_side: Side, rule_id: str, wanted: str) -> Iterator[tuple[str
 
 @contextmanager
 def _elsewhere(side: Side, rule_id: str, wanted: str) -> Iterator[tuple[str, Rule]]:
-    try:
-        with former_side(side.project, wanted) as former:
+    with ExitStack() as stack:
+        try:
+            former = stack.enter_context(former_side(side.project, wanted))
             if rule_id not in former.rules.rules:
                 raise RetainError(f"there is no rule {rule_id} at {former.label}")
-            yield former.label, former.rules.rules[rule_id]
-    except RetainError as error:
-        cure = f"name another rule, a revision of: retain rules revisions {rule_id}, a commit or a folder"
-        raise RetainError(f"{wanted!r} names no text of the rule: {error.what}", cure=cure) from error
+        except RetainError as error:
+            cure = f"name another rule, a revision of: retain rules revisions {rule_id}, a commit or a folder"
+            raise RetainError(f"{wanted!r} names no text of the rule: {error.what}", cure=cure) from error
+        yield former.label, former.rules.rules[rule_id]
 
 
 def compare_texts(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from retain.app.commands.messages import BadRow, read_messages, stored_messages
 from retain.app.projects.project import Project
-from retain.app.reports.reading import reading
+from retain.app.reports.reading import FILL_OR_NAME, reading
 from retain.app.simulation.feeding import Given
 from retain.app.simulation.ordering import Ordered
 from retain.app.simulation.simulating import given_of
@@ -60,7 +60,7 @@ def history_of(
             bad = _take_files(ordered, project, files, mapping)
             yield History(messages=ordered, at=ordered.last, given=Given(), bad=bad)
             return
-        with reading(project.config) as store:
+        with reading(project.config, cure=FILL_OR_NAME) as store:
             ordered.take(message._replace(historical=False) for message in stored_messages(store, now))
             yield History(messages=ordered, at=now, given=given_of(store), store=store)
 

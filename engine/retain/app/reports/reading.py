@@ -51,18 +51,23 @@ def has_store(config: Config) -> bool:
     return Store.exists(config.store_location())
 
 
+FILL = "start with: retain import FILE, or: retain run"
+FILL_OR_NAME = "name files with --events, or fill it: retain import FILE"
+
+
 @contextmanager
-def reading(config: Config) -> Iterator[Store]:
+def reading(config: Config, *, cure: str = FILL) -> Iterator[Store]:
     """The store, read-only; beside a running daemon too.
+
+    Args:
+        cure: what to do where nothing is stored yet.
 
     Raises:
         StoreUnavailableError: nothing has been stored yet, or the file cannot be used.
     """
     location = config.store_location()
     if not Store.exists(location):
-        raise StoreUnavailableError(
-            "nothing is stored yet", where=shown(location), cure="start with: retain import FILE, or: retain run"
-        )
+        raise StoreUnavailableError("nothing is stored yet", where=shown(location), cure=cure)
     with Store.open(location, read_only=True) as store:
         yield store
 

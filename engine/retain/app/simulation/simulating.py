@@ -13,7 +13,7 @@ from typing import IO
 from retain.app.commands.messages import BadRow, read_messages, stored_messages
 from retain.app.live.collecting import rare_collection
 from retain.app.projects.project import Project, defaults_of
-from retain.app.reports.reading import reading, short_key
+from retain.app.reports.reading import FILL_OR_NAME, reading, short_key
 from retain.app.simulation.feeding import Given
 from retain.app.simulation.simulate import Simulation, simulate
 from retain.decide.facts import Performed
@@ -127,7 +127,8 @@ def _messages(project: Project, past: Past) -> Iterator[tuple[Iterator[Message],
     if past.files:
         yield _from_files(project, past), Given()
         return
-    with reading(project.config) as store:  # imported history starts nothing live; here it is what is asked about
+    with reading(project.config, cure=FILL_OR_NAME) as store:
+        # imported history starts nothing live; here it is what is asked about
         messages = (message._replace(historical=False) for message in stored_messages(store, past.end))
         yield messages, given_of(store)
 
