@@ -82,7 +82,7 @@ def test_starts_reloads_and_steps_back_are_in_the_audit_trail(tmp_path: Path) ->
         ("reload", ["waits"], ["waits"]),
         ("start", None, None),
     ]
-    assert [line["details"].get("as_before") for line in lines if line["what"] == "start"] == [False, True]
+    assert [line["details"].get("as_before") for line in lines if line["what"] == "start"] == [None, True]
     screen = " ".join(here("-C", shop.folder, "audit").out.split())
     assert "reload 1 rule; changed: waits; back to an older text: waits" in screen
 

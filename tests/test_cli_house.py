@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 import pytest
 
 from cli_help import bare, events_file, here, identify, retain, too_wide
+from retain.serve.cli.examples import EXAMPLES
 from retain.serve.cli.main import COMMANDS, cli, find_project
 
 GREET = """\
@@ -94,6 +96,29 @@ def test_every_option_says_what_it_does() -> None:
         if isinstance(one, click.Option) and not one.help and not isinstance(one.type, click.Choice)
     ]
     assert silent == []
+
+
+def test_every_command_has_an_example_and_no_example_is_of_another() -> None:
+    assert sorted(EXAMPLES) == sorted(path for path, _ in all_commands())
+
+
+@pytest.mark.parametrize(("path", "example"), [(path, one) for path, lines in EXAMPLES.items() for one in lines])
+def test_every_example_is_one_that_its_command_takes(path: str, example: str) -> None:
+    words = shlex.split(example.partition(" > ")[0])
+    depth = len(path.split())
+    assert words[: depth + 1] == ["retain", *path.split()]
+    command = dict(all_commands())[path]
+    existing = [one.type for one in command.params if isinstance(one.type, click.Path)]
+    for kind in existing:
+        kind.exists = False  # what an example names is nowhere here
+    command.make_context(path, words[depth + 1 :], parent=click.Context(cli))
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_every_help_fits_80_columns_and_ends_with_its_examples(path: str) -> None:
+    out = here(*path.split(), "--help").out
+    assert too_wide(out) == []
+    assert out.rstrip().endswith(EXAMPLES[path][-1])
 
 
 def test_an_unknown_command_is_refused_with_the_nearest_name() -> None:

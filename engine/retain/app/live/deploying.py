@@ -30,10 +30,10 @@ def rules_changed(store: Store, before: Rules, after: Rules, at: Instant) -> dic
 
 
 def rules_started(store: Store, rules: Rules) -> dict[str, Json]:
-    """Whether a daemon starts with other rules than were in force last."""
+    """Whether a daemon starts with the rules that were in force last; None at the first start."""
     last = next(iter(store.list_audit(1, what=_DEPLOYED)), None)
     mark = _mark(rules)
-    return mark | {"as_before": last is not None and last.details.get("mark") == mark["mark"]}
+    return mark | {"as_before": None if last is None else last.details.get("mark") == mark["mark"]}
 
 
 def _mark(rules: Rules) -> dict[str, Json]:

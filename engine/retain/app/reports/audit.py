@@ -105,7 +105,8 @@ def _reload(details: Details) -> str:
 
 
 def _start(details: Details) -> str:
-    return _joined_words(counted(details["rules"], "rule"), "as before" if details["as_before"] else "not as before")
+    compared = {None: "", True: "as before", False: "not as before"}[details["as_before"]]
+    return _joined_words(counted(details["rules"], "rule"), compared)
 
 
 def _refused_reload(details: Details) -> str:

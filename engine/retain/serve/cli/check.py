@@ -37,7 +37,9 @@ MOST_SHOWN = 10  # warnings of one code on the screen; whoever reads one has to 
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Default: text.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="Warnings count as problems too.")
-@click.option("--costs", is_flag=True, help="Say what each question to all customers costs, and by which index.")
+@click.option(
+    "--costs", is_flag=True, help="Say how each rule is found, and what asking all customers costs."
+)
 def command(path: Path | None, form: str, as_json: bool, strict: bool, costs: bool) -> None:
     """Find every mistake in rules, schemas, templates and retain.yaml.
 
@@ -72,6 +74,12 @@ def _show_costs(report: CheckReport) -> None:
     show(table)
     if lacking:
         hint("retain db index")
+    click.echo()
+    table = columns("rule", "found", fold=["found"])
+    for way in report.ways:
+        style = CAREFUL if way.cost == "each" else ""
+        table.add_row(f"{way.rule.id} {way.trigger}", Text(way.text, style=style))
+    show(table)
 
 
 def _as_json(report: CheckReport) -> Json:
@@ -80,6 +88,9 @@ def _as_json(report: CheckReport) -> Json:
         "rules": report.rules,
         "costs": [
             {"asked": asked.name, "cost": asked.cost.kind, "index": asked.cost.field or None} for asked in report.costs
+        ],
+        "found": [
+            {"rule": way.rule.id, "trigger": way.trigger, "cost": way.cost, "text": way.text} for way in report.ways
         ],
         "problems": [
             {

@@ -37,7 +37,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--events", "files", multiple=True, type=FILE, help="JSON Lines or CSV instead of the store.")
 @click.option("--mapping", type=FILE, help="For CSV: which call each row becomes.")
 @click.option("--since", default="90d", metavar="SPAN", help="How far back. Default: 90d.")
-@click.option("--limit", default=20, type=click.IntRange(min=0), help="How many to list. Default: 20.")
+@click.option("--limit", default=20, type=click.IntRange(min=0), metavar="N", help="How many to list. Default: 20.")
 @json_option
 def command(
     rule_id: str,

@@ -23,7 +23,14 @@ def command() -> None:
 @command.command("show")
 @click.argument("name", metavar="CUSTOMER")
 @click.option("--at", metavar="TIME", help="As known at that time.")
-@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="At most so many events and runs.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="At most so many events and runs.",
+)
 @json_option
 def show_(name: str, at: str | None, limit: int, as_json: bool) -> None:
     """Show a customer: names, fields, consents, last events and runs.

@@ -13,7 +13,7 @@ from retain.serve.cli.output import BAD, CAREFUL, GOOD, json_option, pairs, prin
 
 @click.group("db")
 def command() -> None:
-    """Check the store, bring it up to date, index it, or copy it elsewhere."""
+    """Check, upgrade, index or copy the store."""
 
 
 @command.command("check")

@@ -40,8 +40,8 @@ MARKS = {"ok": GOOD, "NO": BAD, "??": CAREFUL}
 
 
 @click.command("explain")
-@click.argument("rule", metavar="RULE", required=False)
-@click.argument("customer", metavar="CUSTOMER", required=False)
+@click.argument("rule", metavar="[RULE]", required=False)
+@click.argument("customer", metavar="[CUSTOMER]", required=False)
 @click.option("--at", metavar="TIME", help="As of then: 2026-11-21 10:00, yesterday, -2h. Default: now.")
 @click.option("--event", metavar="ID", default="", help="About this event of the customer: its message id, or #number.")
 @click.option(

@@ -31,7 +31,9 @@ def period_options(function: F) -> F:
 
 def limit_option(function: F) -> F:
     """`--limit`."""
-    option = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+    option = click.option(
+        "--limit", type=click.IntRange(1), default=50, show_default=True, metavar="N", help="At most so many."
+    )
     return option(function)
 
 

@@ -23,7 +23,9 @@ STYLES = {"event": NAME, "start": GOOD, "refusal": "yellow", "end": QUIET, "chan
 @click.option("--since", metavar="TIME", help="From then on: 2026-11-21, yesterday, -30d.")
 @click.option("--until", metavar="TIME", help="Before then.")
 @click.option("--refusals", is_flag=True, help="Also the starts that a rule's own conditions refused.")
-@click.option("--limit", type=click.IntRange(1), default=60, show_default=True, help="The newest so many lines.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=60, show_default=True, metavar="N", help="The newest so many lines."
+)
 @json_option
 def command(
     customer: str,

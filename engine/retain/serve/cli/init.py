@@ -12,7 +12,7 @@ from retain.serve.cli.output import NAME, columns, hint, json_option, pairs, pri
 
 
 @click.command("init")
-@click.argument("directory", required=False, type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("directory", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
 @click.option("--pack", "names", multiple=True, metavar="NAME", help="Shipped rules to begin with; may be repeated.")
 @click.option("--list", "only_list", is_flag=True, help="List the packs.")
 @json_option

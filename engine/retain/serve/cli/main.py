@@ -15,6 +15,7 @@ from typing import NamedTuple
 import click
 
 from retain.errors import NotFoundError, RetainError, RuleError
+from retain.serve.cli.examples import epilog_of
 
 CONFIG_FILE = "retain.yaml"
 PLUGIN_COMMANDS = "retain.commands"
@@ -64,12 +65,12 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "effects": Entry("effects", "List, retry and drop messages and other effects."),
         "events": Entry("events", "List events that could not be decided; retry them."),
         "rejects": Entry("rejects", "See messages that were refused at the door."),
-        "audit": Entry("audit", "Show who did what: pauses, reloads, retries, imports."),
         "tasks": Entry("tasks", "List and close to-dos."),
+        "audit": Entry("audit", "Show who did what: pauses, reloads, retries, imports."),
     },
     "Set up": {
         "config": Entry("config", "Show the configuration, secrets hidden."),
-        "db": Entry("db", "Check the store's file, and bring it up to date."),
+        "db": Entry("db", "Check, upgrade, index or copy the store."),
         "plugins": Entry("plugins", "List plugins and what they add."),
         "schema": Entry("schema", "Print the JSON Schema of rule files or retain.yaml."),
     },
@@ -93,7 +94,7 @@ class Commands(click.Group):
             command = _load_plugin_command(_plugin_commands()[cmd_name])
         else:
             return None
-        _prepare(command)
+        _prepare(command, cmd_name)
         return command
 
     def resolve_command(
@@ -197,12 +198,13 @@ def _tell_fault(error: Exception) -> int:
     return _tell(RetainError(f"{type(error).__name__}: {error}", cure=cure))
 
 
-def _prepare(command: click.Command) -> None:
-    """`-C` may stand before a command or after it, and a group's list of commands says each first sentence whole."""
+def _prepare(command: click.Command, path: str) -> None:
+    """What all commands have: `-C`, an example, and in a group's list of commands the whole first sentence."""
+    command.epilog = command.epilog or epilog_of(path)
     if isinstance(command, click.Group):
-        for inner in command.commands.values():
+        for name, inner in command.commands.items():
             inner.short_help = inner.short_help or " ".join((inner.help or "").split("\n\n")[0].split())
-            _prepare(inner)
+            _prepare(inner, f"{path} {name}")
     elif all(parameter.name != "project_here" for parameter in command.params):
         command.params.append(
             click.Option(

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 import click
 
 from retain.app.reference.articles import markdown_table
+from retain.serve.cli.examples import EXAMPLES
 from retain.serve.cli.main import SECTIONS, cli
 
 _INTRODUCTION = """\
 # Commands
 
 `retain COMMAND --help` says the same on the command line. Every command that reads takes `--json`. Exit codes: 0 clean,
-1 problems found, 2 could not run. Every command works on the nearest project upwards from where it is called;
-`-C DIR` names another.
+1 problems found, 2 could not run; `retain plan` ends with 3 where more people are touched than `--max-affected` allows.
+Every command works on the nearest project upwards from where it is called; `-C DIR` names another.
 
 Times are written as `2026-11-21`, `2026-11-21 10:00` (in the project's zone), `2026-11-21T10:00Z`, `yesterday`,
 `yesterday 09:00`, `now`, `-2h` or `2h ago`. A customer is named by a user id, an anonymous id, an e-mail address, a key
@@ -56,3 +57,6 @@ def _command(command: click.Command, parent: click.Context, name: str) -> Iterat
     if rows:
         yield from markdown_table(("option", "meaning"), ((f"`{names}`", meaning) for names, meaning in rows))
         yield ""
+    examples = EXAMPLES.get(context.command_path.partition(" ")[2], ())
+    if examples:
+        yield from ("```sh", *examples, "```", "")

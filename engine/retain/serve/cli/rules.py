@@ -98,7 +98,7 @@ def show_(rule_id: str, as_json: bool) -> None:
 
 
 @command.command("stats")
-@click.argument("rule_id", metavar="RULE", required=False)
+@click.argument("rule_id", metavar="[RULE]", required=False)
 @json_option
 def stats(rule_id: str | None, as_json: bool) -> None:
     """Show what came of one rule, or of all: started, sent, refused by reason, converted."""
