@@ -22,7 +22,7 @@ from retain.store.rows import Batch, PauseRow
 from retain.store.sharing import PARTITIONS
 from retain.store.store import Store
 from store_help import identify, message
-from test_workers import CHAIN, POST, Worker, tick, wait, workers
+from test_workers import CHAIN, POST, Worker, insist, tick, wait, workers
 
 POISON = CHAIN + "  crash: {when: {event: c}, runs: {mode: parallel}, then: [{crash.always: {}}]}\n"
 HALF = PARTITIONS // 2
@@ -53,12 +53,10 @@ def test_a_worker_that_lost_its_customers_puts_none_of_their_events_aside() -> N
         first.stop()
         wait(lambda: (second.turn(), len(second.store._share.tokens) == PARTITIONS)[1])
         second.decide()
-        with suppress(StoreUnavailableError):  # its connection was ended
-            first.pipeline.refresh()
-        first.pipeline.refresh()
+        insist(first.pipeline.refresh)
         late = Failed(RuntimeError("late"))
         with pytest.raises(StoreConflictError):
-            put_aside(first.pipeline, (NOON, EVENT, begun.seq, ""), late, NOON, {begun.seq: begun})
+            insist(lambda: put_aside(first.pipeline, (NOON, EVENT, begun.seq, ""), late, NOON, {begun.seq: begun}))
         assert second.store.failed_events() == []
 
 

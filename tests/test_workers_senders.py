@@ -12,7 +12,7 @@ from retain.errors import StoreError
 from retain.model import Effect
 from retain.registry import ActionRequest, ActionResult, EffectResult
 from retain.store.sharing import PARTITIONS
-from test_workers import Worker, tick, wait, workers
+from test_workers import Worker, insist, tick, wait, workers
 
 AGAIN = "rules: {r: {when: {event: a}, runs: {mode: parallel}, then: [{post.again: {text: one}}]}}"
 FREE = {"post.again": 99}
@@ -41,7 +41,7 @@ def test_the_late_result_of_a_worker_that_was_taken_for_lost_does_not_end_the_at
     with taken_over() as (first, second, old, new):
         assert (old.effect_id, old.attempt, new.attempt) == (new.effect_id, 1, 2)
         late = EffectResult(effect_id=old.effect_id, status="retry", attempt=1, reason="refused", retry_at=NOON)
-        wait(lambda: _finishes(first, late))
+        insist(lambda: first.pipeline.finish([late], NOON))
         assert (stored(second).state.value, stored(second).attempt) == ("sending", 2)
         second.pipeline.finish([EffectResult(effect_id=new.effect_id, status="done", attempt=2)], NOON)
         assert stored(second).state.value == "done"
@@ -53,14 +53,6 @@ def test_a_worker_that_regains_customers_takes_its_own_old_attempt_for_none_of_a
         wait(lambda: _balances(first, (old.effect_id, old.attempt)))
         assert stored(first).state.value == "pending", "the other's attempt is in doubt, and is made again"
         assert [again.attempt for again in first.pipeline.release(NOON, FREE, 99)] == [3]
-
-
-def _finishes(worker: Worker, result: EffectResult) -> bool:
-    """Whether a result was taken; the first try may find its connection ended."""
-    with suppress(StoreError):
-        worker.pipeline.finish([result], NOON)
-        return True
-    return False
 
 
 def _balances(worker: Worker, under_way: tuple[str, int]) -> bool:
