@@ -19,6 +19,7 @@ from retain.language.plan import Plan
 from retain.model import Instant, Message
 
 __all__ = ["RuleOutcome", "Simulation", "simulate"]
+_MOST = 8  # more processes gain little: each reads all messages, and takes its memory
 _LITTLE = 5_000  # so few messages are decided in one process
 _SETTLE = 90 * DAY  # how long after the last event waiting runs are followed
 
@@ -46,15 +47,15 @@ def simulate(
         observe: told of every action in its order, each answered with its declared example; in one process.
         most_a_week: customers who would get more messages than this within seven days are named.
         progress: told how many messages are decided.
-        processes: over how many the customers are shared out, where nothing binds them; None is one a processor, and
-            one alone where there is little to do. What comes out is the same.
+        processes: over how many the customers are shared out, where nothing binds them; None is one a processor,
+            eight at most, and one alone where there is little to do. What comes out is the same.
     """
     began = time.perf_counter()
     outcome = Simulation(rules={rule: RuleOutcome() for rule in plan.rules}, pressure=Pressure(most_a_week))
     with tempfile.TemporaryDirectory(prefix="retain-simulate-") as name:
         folder = Path(name)
         ordered = Ordered(folder)
-        count = 1 if observe is not None or not can_be_shared_out(plan) else processes or processors()
+        count = 1 if observe is not None or not can_be_shared_out(plan) else processes or min(processors(), _MOST)
         shares = Shares(count)
         taken = _cut(messages, start, end)
         ordered.take(shares.watch(taken) if count > 1 else taken)

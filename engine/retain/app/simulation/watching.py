@@ -29,6 +29,7 @@ class Watcher:
     _recent: dict[str, deque[tuple[Instant, str]]] = field(default_factory=dict)  # messages of a week, by customer
     _slot: Instant = -1
     _day: str = ""
+    _cells: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def performed(self, performed: Performed) -> None:
         """Count one action."""
@@ -52,7 +53,7 @@ class Watcher:
             rule.shadow[performed.action] += 1
             return
         action = self.plan.registry.actions[performed.action]
-        rule.days[self.day(performed.at), "effects"] += 1
+        rule.days[self.cell(performed.at, "effects")] += 1
         if performed.at <= self.outcome.end:
             rule.in_period[performed.action] += 1
         if action.channel:
@@ -63,15 +64,15 @@ class Watcher:
     def _log(self, rule: RuleOutcome, row: DecisionRow, changes: Changes) -> None:
         if row.kind == "start" and row.outcome == "started":
             rule.arms[row.why or "live"] += 1
-            rule.days[self.day(row.at), "started"] += 1
+            rule.days[self.cell(row.at, "started")] += 1
         elif row.kind == "end" and row.outcome == "goal":
             run = changes.runs.get(row.run)
             rule.goals[run.arm if run is not None else "live"] += 1
-            rule.days[self.day(row.at), "goal"] += 1
+            rule.days[self.cell(row.at, "goal")] += 1
         elif row.kind == "effect" and row.outcome == "refused":
             rule.held_back[row.why] += 1
             rule.steps[row.path] += 1
-            rule.days[self.day(row.at), "refused"] += 1
+            rule.days[self.cell(row.at, "refused")] += 1
         elif row.kind == "effect" and row.outcome == "delayed":
             rule.delayed[row.why] += 1
 
@@ -87,9 +88,11 @@ class Watcher:
             week = Week(len(recent), performed.at, Counter(rule for _, rule in recent))
             pressure.weeks[performed.customer] = week
 
-    def day(self, at: Instant) -> str:
-        """The day of an instant in the project's zone."""
+    def cell(self, at: Instant, what: str) -> tuple[str, str]:
+        """The day of an instant in the project's zone, and what happened; one value for all rules, to save memory."""
         slot = at // _SLOT
         if slot != self._slot:
-            self._slot, self._day = slot, f"{to_datetime(at, self.plan.defaults.zone):%Y-%m-%d}"
-        return self._day
+            self._slot, day = slot, f"{to_datetime(at, self.plan.defaults.zone):%Y-%m-%d}"
+            if day != self._day:
+                self._day, self._cells = day, {}
+        return self._cells.setdefault(what, (self._day, what))
