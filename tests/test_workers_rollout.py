@@ -7,11 +7,12 @@ import pytest
 from decide_help import NOON, plan
 from retain.instants import DAY
 from retain.store.sharing import PARTITIONS, partition_of
-from store_help import message
+from store_help import identify, message
 from test_workers import Worker, wait, workers
 
 NONE = "rules: {other: {when: {event: b}, runs: {mode: parallel}, then: [{note.write: {text: b}}]}}"
 QUIET = "rules: {q: {when: {becomes: [days_since(a) >= 30]}, then: [{note.write: {text: quiet}}]}}"
+DATED = "rules: {q: {when: {schedule: {date: customer.renews_at, at: '13:00'}}, then: [{note.write: {text: due}}]}}"
 WAITS = "rules: {w: {when: {event: a}, runs: {mode: parallel}, then: [{wait: 1h}, {note.write: {text: TEXT}}]}}"
 
 
@@ -27,6 +28,27 @@ def test_what_a_worker_missed_by_its_older_rules_is_looked_at_once_it_is_reloade
         wait(lambda: settle(made, NOON + 1) and all(row.done for row in made[0].store.watch_rows()))
         settle(made, NOON + 31 * DAY)
         assert len(made[0].store.list_runs(limit=1_000)) == PARTITIONS
+
+
+def test_a_date_that_a_worker_without_the_schedule_took_in_is_met_as_it_is_once_the_rule_is_back() -> None:
+    with workers(2, DATED) as made:
+        made.sort(key=lambda worker: worker.store.leads, reverse=True)
+        renews_at(made, "2026-01-08")
+        made[1].pipeline.use(plan(NONE), NOON)
+        renews_at(made, "2026-01-20")
+        made[1].pipeline.use(plan(DATED), NOON)
+        wait(lambda: settle(made, NOON) and all(row.done and row.rule for row in made[0].store.watch_rows()))
+        settle(made, NOON + 10 * DAY)
+        assert made[0].store.list_runs(limit=1_000) == []
+        settle(made, NOON + 30 * DAY)
+        assert len(made[0].store.list_runs(limit=1_000)) == PARTITIONS
+
+
+def renews_at(made: list[Worker], day: str) -> None:
+    """Everybody's date changes."""
+    people = [identify(user_id=f"u{user}", at=NOON, fields={"renews_at": day}) for user in range(PARTITIONS)]
+    made[0].store.accept(people, NOON)
+    settle(made, NOON)
 
 
 def test_a_run_goes_on_by_the_text_that_it_began_with_whichever_worker_takes_it_over() -> None:
