@@ -356,3 +356,22 @@ def test_where_nothing_is_stored_a_question_about_the_past_asks_for_files(shop: 
     answer = here("-C", shop, *(str(shop) if word == "." else word for word in command))
     assert answer.code == 2
     assert "nothing is stored yet\n  help: name files with --events" in answer.err
+
+
+def test_an_import_names_the_fields_that_do_not_fit_their_type(shop: Path, tmp_path: Path) -> None:
+    calls = [track("1", "Order Completed", "2026-01-02T10:00:00Z", 1, total="much"), CALLS[0]]
+    answer = here("-C", shop, "import", events_file(tmp_path / "odd.jsonl", calls))
+    assert answer.code == 0
+    assert re.search(r"left out +1 total: of another type than declared", answer.out)
+
+
+def test_a_suppressed_address_is_seen_at_the_customer_and_what_is_none_is_refused(shop: Path, tmp_path: Path) -> None:
+    here("-C", shop, "import", events_file(tmp_path / "past.jsonl", CALLS))
+    file = tmp_path / "bounced.csv"
+    file.write_text("address,reason\nA@Example.com,bounced\nnonsense,\n")
+    answer = here("-C", shop, "suppressions", "import", file)
+    assert (answer.code, answer.out.splitlines()[0]) == (1, "imported  1 suppression")
+    assert "suppressed on email  a@example.com: bounced" in here("-C", shop, "customers", "show", "1").out
+    assert here("-C", shop, "customers", "show", "1", "--json").json["suppressed"] == [
+        {"channel": "email", "reason": "bounced"}
+    ]

@@ -164,6 +164,13 @@ class KeepingMethods:
             rows = session.rows("SELECT channel, address, reason, at FROM suppressions ORDER BY channel, address")
         return [SuppressionRow(*row) for row in rows]
 
+    def suppressions_of(self, addresses: Collection[str]) -> list[SuppressionRow]:
+        """Those of these normalised addresses that must not be written to, with the reason."""
+        sql = "SELECT channel, address, reason, at FROM suppressions WHERE address IN {wanted}"
+        with self._db.read() as session:
+            found = [SuppressionRow(*row) for row in session.rows_in(sql, addresses)]
+        return sorted(found, key=lambda row: (row.channel, row.address))
+
     def add_suppressions(self, rows: Sequence[SuppressionRow]) -> None:
         """Keep addresses that must not be written to, in one transaction; known ones keep their first reason."""
         self._write_many(INSERT_SUPPRESSION, [(row.channel, row.address, row.reason, row.at) for row in rows])

@@ -36,6 +36,7 @@ class Imported:
     duplicates: int = 0  # known already, by their message id
     rejected: Counter[str] = field(default_factory=Counter)  # rows that were refused, by code
     notes: Counter[str] = field(default_factory=Counter)  # values that were left out or corrected, by code
+    misfits: Counter[str] = field(default_factory=Counter)  # those of another type than was declared, by field
     first: Instant | None = None  # when the earliest event occurred
     last: Instant | None = None
     events: Counter[str] = field(default_factory=Counter)  # by name
@@ -49,6 +50,7 @@ class Imported:
             "rejected": dict(self.rejected),
             "rejects": None if rejects is None else str(rejects),
             "notes": dict(self.notes),
+            "misfits": dict(self.misfits.most_common()),
             "events": dict(self.events.most_common()),
         }
 
@@ -100,6 +102,8 @@ def import_events(
 
     def note(one: Note) -> None:
         found.notes[one.code] += 1
+        if one.code == "misfit":
+            found.misfits[one.what.partition(" ")[0]] += 1
 
     messages = read_messages(
         file,
@@ -153,6 +157,12 @@ def read_suppressions(file: Path, channels: Iterable[str], refuse: Callable[[Bad
         if channel not in known:
             what = f"no channel is called {channel!r}"
             refuse(BadRow(file.name, line, "bad_channel", what, did_you_mean(channel, known), dict(row)))
+            continue
+        if channel == "email" and "@" not in row["address"]:
+            what = f"{row['address']!r} is no address"
+            refuse(
+                BadRow(file.name, line, "bad_address", what, "write ada@example.com, or name the channel", dict(row))
+            )
             continue
         found.append({"channel": channel, "address": row["address"], "reason": row.get("reason") or "imported"})
     return found

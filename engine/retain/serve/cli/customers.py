@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 import click
+from rich.text import Text
 
 from retain.app.reports.reading import customer_json, find_customer, names_of, short_key, time_or_none
 from retain.app.reports.rows import event_json, iso, run_json
 from retain.app.reports.times import show_time, zone_name
 from retain.serve.cli.context import now, zone_of
-from retain.serve.cli.output import QUIET, columns, hint, json_option, pairs, print_json, say, show, title
+from retain.serve.cli.output import BAD, QUIET, columns, hint, json_option, pairs, print_json, say, show, title
 from retain.serve.cli.runs import state_of
 from retain.serve.cli.stored import opened
 
@@ -50,12 +51,15 @@ def show_(name: str, at: str | None, limit: int, as_json: bool) -> None:
         runs = store.list_runs(customer=row.id, until=instant, limit=limit)
         consents = {purpose: granted for (_, purpose), granted in store.consents([row.id]).items()}
         told = customer_json(store, row) | {"fields": fields}
+        texts = {value.strip().casefold() for value in row.fields.values() if isinstance(value, str)}
+        suppressed = store.suppressions_of(texts)
         names = names_of(store, [row.id])
     if as_json:
         rows = {
             "events": [event_json(event, names) for event in events],
             "runs": [run_json(run, names) for run in runs],
         }
+        told |= {"suppressed": [{"channel": one.channel, "reason": one.reason} for one in suppressed]}
         print_json(told | {"at": iso(now() if instant is None else instant), "consents": consents} | rows)
         return
     zone = zone_of(config)
@@ -73,6 +77,9 @@ def show_(name: str, at: str | None, limit: int, as_json: bool) -> None:
         pairs(
             [(f"consent {name}", "granted" if granted else "withdrawn") for name, granted in sorted(consents.items())]
         )
+    if suppressed:
+        click.echo()
+        pairs([(f"suppressed on {one.channel}", Text(f"{one.address}: {one.reason}", BAD)) for one in suppressed])
     if events:
         click.echo()
         table = columns("occurred", "event", "with", fold=["event", "with"])

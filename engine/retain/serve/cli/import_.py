@@ -83,7 +83,8 @@ def _show(found: Imported, rejects: Path | None, project: Project, file: Path, *
         ("known already", f"{found.duplicates:,}" if found.duplicates else ""),
         ("occurred", period if found.rows else ""),
         ("events", tally(dict(found.events.most_common(8))) if found.rows else ""),
-        ("values left out", tally(found.notes) if found.notes else ""),
+        ("left out", f"{tally(found.misfits)}: of another type than declared" if found.misfits else ""),
+        ("corrected", tally({code: count for code, count in found.notes.items() if code != "misfit"}, none="")),
         ("bad rows", refused),
     ]
     pairs([(label, value) for label, value in rows if value])
