@@ -205,7 +205,7 @@ def _catcher() -> Iterator[tuple[int, list[bytes]]]:
     try:
         from aiosmtpd.controller import Controller  # noqa: PLC0415  of the extra `demo`
     except ImportError as error:
-        raise RetainError("the demo needs a mail catcher", cure="pip install 'retain[demo]'") from error
+        raise RetainError("the demo needs a mail catcher", cure="pip install aiosmtpd") from error
     caught: list[bytes] = []
 
     class Keep:

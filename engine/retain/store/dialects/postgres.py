@@ -90,7 +90,7 @@ class PostgresDialect:
                 "postgresql+psycopg://", creator=self._open_driver, poolclass=NullPool, use_native_hstore=False
             )
         except ModuleNotFoundError as error:
-            cure = "install it: pip install 'retain[postgres]'"
+            cure = "install it: pip install 'psycopg[binary]'"
             raise ConfigError("psycopg is not installed", where=self.where, cure=cure) from error
         core: Any = self._engine.dialect
         self._psycopg: Any = core.loaded_dbapi
