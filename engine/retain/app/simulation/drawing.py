@@ -12,6 +12,7 @@ from retain.app.simulation.charts import daily
 SERIES = 5  # that have a colour of their own; what is left shares the last one
 _OTHERS = "all others"
 _WIDTH, _HEIGHT = 1000, 100  # of an SVG that is stretched to the room that there is
+_BROADEST = 60  # of a column
 _TICKS = 6
 _LATEST_TICK = 0.9  # of the width; a label behind it would not fit
 
@@ -50,15 +51,19 @@ class Timeline:
         return "day" if self.size == 1 else "week" if self.size == 7 else f"{self.size} days"
 
 
-def timeline(counts: Mapping[str, Mapping[str, int]], most: int) -> Timeline:
-    """Counts by series and day, in at most so many groups of days; more than a few series are put together."""
+def timeline(counts: Mapping[str, Mapping[str, int]], most: int, within: tuple[str, str] | None = None) -> Timeline:
+    """Counts by series and day, in at most so many groups of days; more than a few series are put together.
+
+    Args:
+        within: the first and the last day to show at least, so that charts of one time can be compared.
+    """
     named = sorted(((name, days) for name, days in counts.items() if days), key=lambda one: (-_sum(one[1]), one[0]))
     if len(named) > SERIES + 1:
         others: Counter[str] = Counter()
         for _, days in named[SERIES:]:
             others.update(days)
         named = [*named[:SERIES], (_OTHERS, others)]
-    whole: Counter[str] = Counter()
+    whole: Counter[str] = Counter(dict.fromkeys(within or (), 0))
     for _, days in named:
         whole.update(days)
     groups, size = daily(whole, most)
@@ -128,7 +133,8 @@ def _svg(found: Timeline, ticks: Sequence[int], what: str, about: str) -> str:
                 continue
             tall = _HEIGHT * counts[number] / top
             high += tall
-            box = f'x="{number * wide:.2f}" y="{_HEIGHT - high:.2f}" width="{wide * 0.86:.2f}" height="{tall:.2f}"'
+            broad = min(wide * 0.86, _BROADEST)
+            box = f'x="{number * wide:.2f}" y="{_HEIGHT - high:.2f}" width="{broad:.2f}" height="{tall:.2f}"'
             told.append((f'<rect class="s{place}" {box}/>', f"{name}: {counts[number]:,}"))
         if told:
             said = f"{_from(label, found)}\n" + "\n".join(text for _, text in told)

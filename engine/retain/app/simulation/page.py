@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from html import escape
+from typing import TypeAlias
 
 from retain.app.reports.times import show_time, zone_name
 from retain.app.reports.words import WORDS
@@ -14,8 +15,10 @@ from retain.app.simulation.outcome import RuleOutcome, Simulation
 from retain.app.simulation.style import STYLE
 from retain.app.simulation.telling import converted
 from retain.decide.steps import step_index
+from retain.instants import to_datetime
 from retain.language.rules import ActionStep, Rule
 
+Period: TypeAlias = tuple[str, str]  # its first and last day
 _GROUPS = 120
 _FULLEST = 10  # customers who are named
 _HEAD = (
@@ -36,22 +39,23 @@ def simulation_page(outcome: Simulation, rules: Mapping[str, Rule], zone: tzinfo
         zone: in which times are shown.
     """
     span = f"{show_time(outcome.start, zone)} to {show_time(outcome.end, zone)} {zone_name(zone)}"
+    period = f"{to_datetime(outcome.start, zone):%Y-%m-%d}", f"{to_datetime(outcome.end, zone):%Y-%m-%d}"
     busy = [name for name, rule in sorted(outcome.rules.items()) if rule.started]
     body = [
         "<header><h1>What the rules would have done</h1>",
         f"<p>{outcome.events:,} events of {outcome.customers:,} customers, {escape(span)}. Nothing was sent.</p>",
         f'<p class="quiet">{_LIMITS}</p></header><main>',
-        *_overview(outcome, zone, busy),
+        *_overview(outcome, zone, busy, period),
         *_pressure(outcome, zone),
     ]
     for name in busy:
-        body += ["<section>", *_rule(name, outcome.rules[name], rules.get(name)), "</section>"]
+        body += ["<section>", *_rule(name, outcome.rules[name], rules.get(name), period), "</section>"]
     body += [*_idle(outcome, busy), "</main>"]
     whole = "\n".join(body)
     return f'<!doctype html>\n<html lang="en">\n<head>{_HEAD}</head>\n<body>\n{whole}\n</body>\n</html>\n'
 
 
-def _overview(outcome: Simulation, zone: tzinfo, busy: list[str]) -> Iterator[str]:
+def _overview(outcome: Simulation, zone: tzinfo, busy: list[str], period: Period) -> Iterator[str]:
     rules = outcome.rules.values()
     numbers = [
         ("runs started", f"{sum(rule.started for rule in rules):,}"),
@@ -69,7 +73,7 @@ def _overview(outcome: Simulation, zone: tzinfo, busy: list[str]) -> Iterator[st
     volume = {name: _by_day(outcome.rules[name], "effects") for name in busy}
     if any(volume.values()):
         yield "<h2>Volume over time</h2>"
-        yield columns_over_time(timeline(volume, _GROUPS), "messages and other actions")
+        yield columns_over_time(timeline(volume, _GROUPS, period), "messages and other actions")
     if busy:
         yield "<h2>The rules</h2>"
         yield table(
@@ -114,7 +118,7 @@ def _pressure(outcome: Simulation, zone: tzinfo) -> Iterator[str]:
     yield table(("customer", "messages", "week until", "from"), weeks, texts=(0, 2, 3))
 
 
-def _rule(name: str, rule: RuleOutcome, source: Rule | None) -> Iterator[str]:
+def _rule(name: str, rule: RuleOutcome, source: Rule | None, period: Period) -> Iterator[str]:
     yield f"<h2>{escape(name)}</h2>"
     if source is not None and source.description:
         yield f"<p>{escape(source.description)}</p>"
@@ -126,7 +130,7 @@ def _rule(name: str, rule: RuleOutcome, source: Rule | None) -> Iterator[str]:
         funnel.append(Bar("reached the goal", rule.goals.total()))
     yield "<h3>How far runs came</h3>"
     yield bars(funnel, ("step", "runs"), of=rule.started)
-    starts = timeline({"starts": _by_day(rule, "started")}, _GROUPS)
+    starts = timeline({"starts": _by_day(rule, "started")}, _GROUPS, period)
     if len(starts.labels) > 1:
         yield "<h3>Starts over time</h3>"
         yield columns_over_time(starts, "starts", low=True)
