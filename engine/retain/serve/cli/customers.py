@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 import click
 from rich.text import Text
@@ -10,6 +12,7 @@ from rich.text import Text
 from retain.app.reports.reading import customer_json, find_customer, names_of, short_key, time_or_none
 from retain.app.reports.rows import event_json, iso, run_json
 from retain.app.reports.times import show_time, zone_name
+from retain.model import Event, Run
 from retain.serve.cli.context import now, zone_of
 from retain.serve.cli.output import BAD, QUIET, columns, hint, json_option, pairs, print_json, say, show, title
 from retain.serve.cli.runs import state_of
@@ -80,6 +83,12 @@ def show_(name: str, at: str | None, limit: int, as_json: bool) -> None:
     if suppressed:
         click.echo()
         pairs([(f"suppressed on {one.channel}", Text(f"{one.address}: {one.reason}", BAD)) for one in suppressed])
+    _show_events(events, zone)
+    _show_runs(runs, zone)
+    hint(f"retain explain {runs[0].rule if runs else 'RULE'} {short_key(row.key)}")
+
+
+def _show_events(events: Sequence[Event], zone: ZoneInfo) -> None:
     if events:
         click.echo()
         table = columns("occurred", "event", "with", fold=["event", "with"])
@@ -87,15 +96,17 @@ def show_(name: str, at: str | None, limit: int, as_json: bool) -> None:
             told_fields = ", ".join(f"{key} {_value(value)}" for key, value in event.fields.items())
             table.add_row(show_time(event.occurred_at, zone), event.name or event.kind.value, _short(told_fields))
         show(table)
-    if runs:
-        click.echo()
-        table = columns("started", "rule", "run", "state", fold=["rule", "state"])
-        for run in runs:
-            table.add_row(show_time(run.started_at, zone), run.rule, run.id, state_of(run))
-        show(table)
-    else:
+
+
+def _show_runs(runs: Sequence[Run], zone: ZoneInfo) -> None:
+    if not runs:
         say(("no rule has started for this customer", QUIET))
-    hint(f"retain explain {runs[0].rule if runs else 'RULE'} {short_key(row.key)}")
+        return
+    click.echo()
+    table = columns("started", "rule", "run", "state", fold=["rule", "state"])
+    for run in runs:
+        table.add_row(show_time(run.started_at, zone), run.rule, run.id, state_of(run))
+    show(table)
 
 
 def _value(value: object) -> str:
