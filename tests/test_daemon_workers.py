@@ -142,9 +142,9 @@ def test_two_workers_of_which_one_is_stopped_and_one_killed(
         assert second is not None
         for number in range(1, rounds + 1):
             if number == rounds // 3:  # one worker stands still for longer than its lease
+                pairs = wait_until(lambda: _pairs_of_different_workers(url))
                 second.process.send_signal(signal.SIGSTOP)
                 sender.reachable = [0]
-                pairs = _pairs_of_different_workers(url)
                 stopped = time.monotonic()
             if number == rounds // 2:
                 time.sleep(max(0.0, LEASE_S * 1.5 - (time.monotonic() - stopped)))
@@ -165,7 +165,6 @@ def test_two_workers_of_which_one_is_stopped_and_one_killed(
             assert daemon.stop() == 0
         _check(url, sender, customers, rounds, people)
         in_doubt = _check_payments(url, ledger)
-        assert pairs > 0, "people are joined of whom one was the stopped worker's"
         print(
             f"\n{len(sender.ids):,} events of {customers + people:,} people, {people:,} leads, {customers // 10} joined"
             f" ({pairs} of different workers); {in_doubt} effects in doubt; {time.monotonic() - began:.0f} s"
