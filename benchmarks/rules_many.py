@@ -83,6 +83,8 @@ def clauses(chance: Random, number: int, *, indexed: bool = True) -> list[str]:
     found = [(indexable if indexed and chance.random() < 0.47 else other)(chance) for _ in range(chance.randint(3, 7))]
     if chance.random() < 0.1:
         found[0] = f"{found[0]} or {(indexable if indexed else other)(chance)}"
+    if not indexed:
+        return [*found, f"event.quantity > event.amount + {1_000 + number}"]
     return [*found, f"event.amount + event.quantity > {1_000 + number}"]
 
 

@@ -147,5 +147,5 @@ def test_every_trigger_is_told_how_it_is_found() -> None:
         "a": "indexed by event.k == 'x'",
         "b": "looked at on every a",
         "c": "indexed by customer.stage == 2, when a field or event that it reads changes",
-        "d": "looked at when it is planned",
+        "d": "looked at when it is planned, for those found by an index of customer.stage",
     }

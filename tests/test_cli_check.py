@@ -61,7 +61,7 @@ def test_json_has_exactly_the_promised_keys(tmp_path: Path) -> None:
     answer = here("check", bare(tmp_path / "p", BAD), "--format", "json")
     [problem] = answer.json.pop("problems")
     assert answer.code == 1
-    assert answer.json.keys() == {"files", "rules", "problems", "costs"}
+    assert answer.json.keys() == {"files", "rules", "problems", "costs", "found"}
     assert (answer.json["files"], answer.json["rules"]) == (2, 1)
     assert problem == {
         "file": str(tmp_path / "p" / "rules" / "rules.yaml"),

@@ -69,6 +69,42 @@ def test_an_unknown_segment_is_told_with_the_nearest_name(shop: Path) -> None:
     assert "buyers" in answer.err
 
 
+def test_check_tells_how_each_rule_is_found(tmp_path: Path) -> None:
+    text = """
+      by-value: {when: {event: order_completed}, if: [event.currency == 'EUR'], then: [{stop: ok}]}
+      by-event: {when: {event: order_completed}, if: [event.total > 3], then: [{stop: ok}]}
+      by-change: {when: {becomes: [exists(order_completed)]}, then: [{stop: ok}]}
+      birthday: {when: {schedule: {date: customer.birthday, at: "09:00"}}, then: [{stop: ok}]}
+    """
+    folder = bare(tmp_path, RULES + text.replace("\n      ", "\n  "))
+    found = here("-C", folder, "check", "--json").json["found"]
+    assert {one["rule"]: (one["trigger"], one["cost"]) for one in found} == {
+        "nightly": ("when[0]", "index"), "by-value": ("when[0]", "index"), "by-event": ("when[0]", "event"),
+        "by-change": ("when[0]", "change"), "birthday": ("when[0]", "plan"),
+    }  # fmt: skip
+    told = " ".join(here("-C", folder, "check", "--costs").out.split())
+    assert "by-value when[0] indexed by event.currency == 'EUR'" in told
+    assert "by-event when[0] looked at on every order_completed" in told
+
+
+@pytest.mark.parametrize(
+    ("each", "cost", "code"),
+    [
+        ("customer.country == 'DE'", "index", 0),
+        ("customer.country is present", "customers", 0),
+        ("exists(order_completed)", "history", 0),
+        ("exists(customer_updated in last 1d)", "each", 1),
+    ],
+)
+def test_strict_refuses_only_a_plan_for_which_every_customer_is_decided(
+    tmp_path: Path, each: str, cost: str, code: int
+) -> None:
+    folder = bare(tmp_path, RULES.replace("customer in segment buyers", each))
+    assert [one["cost"] for one in here("-C", folder, "check", "--json").json["found"]] == [cost]
+    assert here("-C", folder, "check").code == 0
+    assert here("-C", folder, "check", "--strict").code == code
+
+
 def test_check_tells_costs_and_db_makes_the_index_that_is_missing(shop: Path) -> None:
     costs = {one["asked"]: one["cost"] for one in here("-C", shop, "check", "--json").json["costs"]}
     assert costs == {"segment buyers": "index", "segment changed": "each", "rule nightly when[0]": "index"}

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from retain.app.projects.finding import Way, ways_of
 from retain.app.projects.project import Project, read_project, rule_files
 from retain.config.settings import FILE, Config, read_config
 from retain.deliver.loading import load_plugins
 from retain.errors import RetainError
+from retain.language.rules import Rule
 from retain.language.sql.cost import Asked, asked_of_all
 from retain.model import Problem
 
@@ -25,11 +27,17 @@ class CheckReport:
     problems: tuple[Problem, ...]
     broken_plugins: Mapping[str, str]  # and why they did not load
     costs: tuple[Asked, ...] = ()  # of what is asked of all customers
+    healthy: tuple[Rule, ...] = ()  # those without an error
 
     @property
     def errors(self) -> int:
         """How many problems keep something from running."""
         return sum(problem.severity == "error" for problem in self.problems)
+
+    @property
+    def ways(self) -> list[Way]:
+        """How each trigger of the rules without an error is found; worked out when it is asked for."""
+        return ways_of(self.healthy)
 
     @property
     def warnings(self) -> int:
@@ -87,6 +95,7 @@ def _report(root: Path, project: Project, files: int, problems: tuple[Problem, .
         problems=problems,
         broken_plugins=project.registry.broken,
         costs=tuple(asked_of_all(ruleset)),
+        healthy=tuple(ruleset.rules.values()),
     )
 
 

@@ -87,7 +87,8 @@ LINT_CODES: Mapping[str, Code] = table(
         "W222",
         "plan that asks every customer",
         "No database can answer for changes of fields, for an age from an instant or for the different values in "
-        "nested arrays, so that every customer is loaded each time that the plan comes.",
+        "nested arrays, so that every customer is loaded each time that the plan comes. Of all ways in which a rule is "
+        "found this is the worst, and the one that check --strict refuses; check --costs tells those of all rules.",
         "schedule: {cron: 0 9 * * *, each: [exists(customer_updated in last 1d)]}",
         "schedule: {cron: 0 9 * * *, each: [customer.country == 'DE', exists(customer_updated in last 1d)]}",
     ),

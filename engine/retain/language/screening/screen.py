@@ -53,7 +53,7 @@ class Screen:
     def __init__(self, index: Index, conditions: Sequence[Sequence[Node]]) -> None:
         self._index, self._conditions = index, conditions
         self._every = (1 << len(conditions)) - 1
-        self._own: dict[int, Callable[[Scope], int]] = {}
+        self._own: dict[tuple[int, int], Callable[[Scope], int]] = {}
 
     def look(self, scope: Scope) -> Look:
         """Which of the conditions that the index finds fail, and where."""
@@ -61,7 +61,7 @@ class Screen:
         looked_at = self._every & ~(failing | self._index.lost(scope))
         digits = [0] * self._width
         undecided, passed, known = looked_at, 0, dict[int, Json]()
-        for shift, powers, either, dear, alone in self._rows:
+        for number, (shift, powers, either, dear, alone) in enumerate(self._rows):
             here = failing >> shift & undecided
             if either and here & either:
                 here = self._either(either, here, failing)
@@ -72,7 +72,7 @@ class Screen:
                 for power in powers:
                     digits[power] |= here
             if alone and undecided & alone:
-                passed |= self._one_by_one(scope, undecided & alone, digits)
+                passed |= self._one_by_one(scope, number, undecided & alone, digits)
                 undecided &= ~alone
             if not undecided:
                 break
@@ -80,9 +80,9 @@ class Screen:
 
     def prepare(self) -> None:
         """Compile all now instead of each part when it is first needed."""
-        places = {place for row in self._layout.rows for place in places_of(row.alone)}
-        for place in sorted(places):
-            self._condition(place)
+        for number, row in enumerate(self._layout.rows):
+            for place in places_of(row.alone):
+                self._clauses(place, number)
         _ = self._failing, self._dear_values
 
     def _either(self, either: int, here: int, failing: int) -> int:
@@ -102,23 +102,21 @@ class Screen:
                 here |= fails[known[number]] & asked
         return here
 
-    def _one_by_one(self, scope: Scope, asked: int, digits: list[int]) -> int:
-        """Ask these by functions of their own; those that are true."""
+    def _one_by_one(self, scope: Scope, first: int, asked: int, digits: list[int]) -> int:
+        """Ask these by functions of their own, from a clause on before which all are true; those that stay true."""
         passed = 0
         for place in places_of(asked):
-            number = self._condition(place)(scope)
+            number = (self._own.get((place, first)) or self._clauses(place, first))(scope)
             if number < 0:
                 passed |= 1 << place
             else:
-                for power in digits_of(number):
+                for power in digits_of(first + number):
                     digits[power] |= 1 << place
         return passed
 
-    def _condition(self, place: int) -> Callable[[Scope], int]:
-        own = self._own.get(place)
-        if own is None:
-            own = self._own[place] = compile_condition(self._conditions[place])
-        return own
+    def _clauses(self, place: int, first: int) -> Callable[[Scope], int]:
+        found = self._own[place, first] = compile_condition(self._conditions[place][first:])
+        return found
 
     @cached_property
     def _layout(self) -> Layout:
