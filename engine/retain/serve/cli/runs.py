@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
 import click
+from rich.padding import Padding
 from rich.text import Text
 
 from retain.app.reports.reading import chosen, find_run, log_of, names_of, stuck_runs
 from retain.app.reports.rows import decision_json, effect_json, run_json
 from retain.app.reports.times import show_time, zone_name
-from retain.model import Run, RunState
+from retain.model import DecisionRow, Run, RunState
 from retain.serve.cli.acting import act, tell_counted, tell_done, ways_on
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import (
     QUIET,
     columns,
+    console,
+    emit,
     hint,
     json_option,
     pairs,
@@ -115,16 +121,27 @@ def show_(run_id: str, as_json: bool) -> None:
     ]
     pairs([(label, value) for label, value in entries if value])
     click.echo()
-    table = columns("at", "what", "where", "why", fold=["why", "what", "where"])
-    for row in decisions:
-        table.add_row(
-            show_time(row.at, zone, seconds=True), Text.assemble(f"{row.kind} ", styled(row.outcome)), row.path, row.why
-        )
-    show(table)
+    _show_decisions(decisions, zone)
     customer = names.get(run.customer, "")
     dead = next((effect for effect in effects if effect.state in ("dead", "in_doubt")), None)
     stuck = [f"retain runs retry {run.id}"] if run.state is RunState.HELD and dead is None else []
     hint(*(ways_on(dead) if dead else stuck), f"retain explain {run.rule} {customer}")
+
+
+def _show_decisions(decisions: Sequence[DecisionRow], zone: ZoneInfo) -> None:
+    """One line each; a reason that does not fit behind it stands below, indented."""
+    what = max((len(f"{row.kind} {row.outcome}") for row in decisions), default=4)
+    where = max((len(row.path) for row in decisions), default=5)
+    say((f"{'at':<19}  {'what':<{what}}  {'where':<{where}}  why", QUIET))
+    for row in decisions:
+        done = Text.assemble(f"{row.kind} ", styled(row.outcome))
+        done.pad_right(what - done.cell_len)
+        line = Text.assemble(show_time(row.at, zone, seconds=True), "  ", done, f"  {row.path:<{where}}")
+        if line.cell_len + 2 + len(row.why) <= console().width:
+            emit(Text.assemble(line, "  ", row.why))
+        else:
+            emit(line)
+            emit(Padding(row.why, (0, 0, 0, 21)))
 
 
 @command.command("retry")
