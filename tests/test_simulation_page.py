@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from cli_help import bare, events_file, here, identify, track
 from retain.app.simulation.drawing import SERIES, scale, timeline
+from retain.app.simulation.style import STYLE
 
 RULES = """\
 version: 1
@@ -182,3 +183,34 @@ def test_grouping_days_loses_no_count(counts: Mapping[str, Mapping[str, int]], m
     assert sum(found.sums) == sum(sum(days.values()) for days in counts.values())
     assert len(found.labels) <= most
     assert len(found.series) <= SERIES + 1
+
+
+def _themes() -> list[dict[str, str]]:
+    """The colours by day, and those by night."""
+    return [dict(re.findall(r"--(\w+): (#\w+)", part)) for part in STYLE.split("@media (prefers-color-scheme: dark)")]
+
+
+def _light(colour: str) -> float:
+    """The relative luminance of a colour, as WCAG 2 defines it."""
+    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: str, other: str) -> float:
+    high, low = sorted((_light(one), _light(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", _themes(), ids=["day", "night"])
+def test_texts_and_charts_stand_out_from_the_paper(theme: dict[str, str]) -> None:
+    texts = {
+        (text, ground): _contrast(theme[text], theme[ground])
+        for text in ("ink", "quiet")
+        for ground in ("paper", "card")
+    }
+    charts = {name: _contrast(theme[name], theme["paper"]) for name in theme if re.fullmatch(r"c\d", name)}
+    assert {name for name, ratio in texts.items() if ratio < 4.5} == set()
+    assert len(charts) == SERIES + 1
+    assert {name for name, ratio in charts.items() if ratio < 3} == set()
