@@ -35,7 +35,9 @@ _RECORD = ("customer", "owner", "state", "due_at", "fields", "version")
 UPSERT_CUSTOMER = insert(customers, columns=("id", "key", "fields", "stamps", "first_seen", "first_seq", "watches",
                                              "recheck_at"), replace=_CUSTOMER)  # fmt: skip
 UPSERT_RUN = upsert(runs)
-UPSERT_EFFECT = upsert(effects)
+# What never changes is not named again: SQLite writes the indexes of a column that is, whether or not it changes.
+_FOR_GOOD = {"id", "run", "action", "channel", "arm", "created_at"}
+UPSERT_EFFECT = insert(effects, replace=[column.name for column in effects.columns if column.name not in _FOR_GOOD])
 INSERT_SUMMARY = upsert(summaries)
 INSERT_DECISION = insert(decisions, columns=[column.name for column in decisions.columns if column.name != "id"])
 INSERT_RECORD = insert(records)
