@@ -90,6 +90,7 @@ class HistoryReading(Logic):
         return [EVENTS.c.seq.not_in(select(FAILED.c.event_seq))] if self.setting.has_failed else []
 
     def bounds(self, window: Window | None) -> tuple[Sql | None, Instant]:
+        """Where a window begins, None for no beginning, and where it ends."""
         now, started = self.setting.now, self.setting.started_at
         if window is None:
             return None, now
