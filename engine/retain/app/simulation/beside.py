@@ -71,7 +71,14 @@ class Beside(Generic[T]):
 def can_copy() -> bool:
     """Whether a copy of this process can work: on Linux, with more than one processor, and while it has one thread."""
     able = sys.platform == "linux" and not current_process().daemon
-    return able and processors() > 1 and threading.active_count() == 1
+    return able and processors() > 1 and _threads() == 1
+
+
+def _threads() -> int:
+    """How many threads there are; from Python 3.12 on those count that Python does not know, since it warns of them."""
+    if sys.version_info >= (3, 12):
+        return len(os.listdir("/proc/self/task"))
+    return threading.active_count()
 
 
 def processors() -> int:
