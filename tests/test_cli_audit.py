@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli_help import events_file, here, project, retain, too_wide, track
+from cli_help import bare, events_file, here, project, retain, too_wide, track
 from daemon_help import Shop, running, wait_until
 from retain.app.reports.audit import deeds_of
 from retain.decide.operations import hold
@@ -113,3 +113,34 @@ def hold_all(shop: Shop) -> None:
         for run in runs:
             hold(run, "RuntimeError: a fault")
         store.commit(Batch(runs=runs))
+
+
+BREAKS = """\
+version: 1
+rules:
+  welcome:
+    description: Says hello.
+    when: {event: signed_up}
+    then: [log.write: {message: hello}]
+"""
+
+
+def test_a_breaker_of_the_whole_project_pauses_a_rule_and_every_screen_says_how_it_goes_on(tmp_path: Path) -> None:
+    folder = bare(tmp_path / "shop", BREAKS, "version: 1\nbreaker: 3 per 1h\n")
+    calls = [{"type": "track", "userId": f"u{number}", "event": "Signed Up"} for number in range(6)]
+    here("-C", folder, "import", events_file(tmp_path / "e.jsonl", calls), "--live")
+    why = "breaker: more than 3 starts in 1h"
+    listed = here("-C", folder, "rules", "list").out
+    assert (why in listed, "Says hello." in listed) == (True, True)
+    status = here("-C", folder, "status").out
+    assert (f"rule welcome, {why}" in status, status.endswith("next  retain rules resume welcome\n")) == (True, True)
+    refused = retain("rules", "resume", "welcome", cwd=folder)
+    assert (refused.code, refused.out.splitlines()[0]) == (130, f"paused  welcome, {why}")
+    assert here("-C", folder, "rules", "resume", "welcome", "--yes").out == (
+        "resumed  rule welcome\n3 parked runs started\n"
+    )
+    told = here("-C", folder, "audit").out
+    assert ("breaker  pause  rule welcome: more than 3 starts in 1h" in told, "resume  rule welcome" in told) == (
+        True,
+        True,
+    )

@@ -14,6 +14,7 @@ from retain.decide.outcomes import Outcomes, Refused
 from retain.decide.runs import log, open_run
 from retain.decide.scopes import event_scope
 from retain.decide.watches import Edge
+from retain.instants import format_duration
 from retain.language.candidates import CONDITION, Candidate, Candidates
 from retain.language.rules import Rule
 from retain.language.scope import Scope
@@ -188,7 +189,7 @@ def _open(
 def trip(facts: Facts, rule: Rule, moment: Moment) -> None:
     """Open the rule's breaker: it pauses itself and waits for a person."""
     count, per = facts.breaker_of(rule)
-    reason = f"breaker: more than {count} starts in {per // 1000} s"
+    reason = f"breaker: more than {count} starts in {format_duration(per)}"
     facts.pause("rule", rule.id, reason)
     facts.changes.trips.append((rule.id, reason, moment.at))
 

@@ -167,7 +167,8 @@ def _rolled_back(details: Details) -> str:
 
 
 def _with_reason(text: str, details: Details) -> str:
-    return f"{text}: {details['reason']}" if details.get("reason") else text
+    reason = str(details.get("reason", "")).removeprefix("breaker: ")  # who it was stands before it
+    return f"{text}: {reason}" if reason else text
 
 
 def _listed(names: Iterable[Json]) -> str:

@@ -56,11 +56,12 @@ def list_(as_json: bool) -> None:
     table = columns("rule", "state", "starts on", "does", fold=["starts on", "does"])
     for name in sorted({*rules, *disabled}):
         if name in disabled:
-            table.add_row(name, Text("disabled", style=BAD), Text("see: retain check", style=QUIET), "")
+            table.add_row(name, Text("disabled", style=BAD), "", Text(disabled[name].splitlines()[0]))
         else:
             rule = rules[name]
             state = "paused" if name in paused else rule.status
-            table.add_row(name, styled(state), starts_on(rule), rule.description)
+            told = [part for part in (rule.description, paused.get(name, "")) if part]
+            table.add_row(name, styled(state), starts_on(rule), "\n".join(told))
     show(table)
     if "" in paused:
         say(("\neverything is paused: ", BAD), paused[""])

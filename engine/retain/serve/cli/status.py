@@ -27,6 +27,7 @@ from retain.serve.cli.output import (
 
 Alarm = tuple[str, str, str]  # its label, its style, what a person should know
 _MOST_PROBLEMS = 5
+_MOST_WAYS = 3
 
 
 @click.command("status")
@@ -96,4 +97,12 @@ def _next(status: Status, *, answers: bool) -> list[str]:
         return ["retain check"]
     if status.troubles:
         return ["retain doctor"]
+    if status.pauses:
+        return [_way_on(row.scope, row.name) for row in status.pauses[:_MOST_WAYS]]
     return ["retain rules stats", "retain runs list"] if answers else ["retain run"]
+
+
+def _way_on(scope: str, name: str) -> str:
+    """How what is paused goes on; of a rule it is asked whether what was parked may start."""
+    ways = {"rule": f"retain rules resume {name}", "channel": f"retain resume --channel {name}"}
+    return ways.get(scope, "retain resume --all")
