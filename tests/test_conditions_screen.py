@@ -94,7 +94,12 @@ def test_a_comparison_with_constants_is_answered_by_its_value(text: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["event.items > customer.points", "event.channel starts with customer.country", "customer.renews_at > '2026-01-01'"]
+    "text",
+    [
+        "event.items > customer.points",
+        "event.channel starts with customer.country",
+        "customer.renews_at > '2026-01-01'",
+    ],
 )
 def test_what_compares_two_values_is_not(text: str) -> None:
     node = checked(text, environment())

@@ -37,9 +37,7 @@ MOST_SHOWN = 10  # warnings of one code on the screen; whoever reads one has to 
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Default: text.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="Warnings count as problems too.")
-@click.option(
-    "--costs", is_flag=True, help="Say how each rule is found, and what asking all customers costs."
-)
+@click.option("--costs", is_flag=True, help="Say how each rule is found, and what asking all customers costs.")
 def command(path: Path | None, form: str, as_json: bool, strict: bool, costs: bool) -> None:
     """Find every mistake in rules, schemas, templates and retain.yaml.
 

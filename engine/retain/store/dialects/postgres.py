@@ -28,7 +28,7 @@ IDLE_IN_TRANSACTION_S = 5  # a process that is stopped in the middle of a transa
 # Statements are planned anew each time: a plan kept from when a table was small reads all of it, until the server has
 # gathered figures about the table. A batch has few statements, so planning them costs little.
 _SETTINGS = (
-    "SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;"
+    "SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET jit = off;"
     " SET lock_timeout = '20s'; SET statement_timeout = '120s'; SET plan_cache_mode = force_custom_plan;"
     " SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
     f" SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_S}s'"
