@@ -108,6 +108,14 @@ def test_what_is_in_doubt_follows_its_actions_policy(action: str, state: str, ru
     assert live.claim() == ([action] if action == "post.again" else [])
 
 
+def test_what_was_being_sent_is_in_doubt_though_the_clock_was_set_back_meanwhile() -> None:
+    live = Live(POST)
+    live.happen("a")
+    live.claim()
+    live.pipeline = Pipeline(live.store, live.world.plan, NOON - HOUR, Options())
+    assert live.pipeline.recover(NOON - HOUR) == 1
+
+
 def test_b17_an_end_cancels_what_is_not_claimed() -> None:
     live = Live(LEFT)
     live.happen("a")

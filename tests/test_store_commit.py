@@ -97,7 +97,7 @@ def test_runs_and_effects_are_inserted_and_then_replaced_by_id(store):
     store.commit(Batch(runs=[later], effects=[sent]))
     assert store.active_runs([1], {}) == [later]
     assert store.due_effects(T0 + 9, 10) == []
-    assert store.in_doubt_on_start(T0 + 9) == [sent]
+    assert store.in_doubt_on_start() == [sent]
 
 
 def test_pending_effects_of_a_run_are_cancelled_with_it_those_of_the_batch_too(store):

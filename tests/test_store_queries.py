@@ -91,7 +91,7 @@ def test_due_work_is_read_in_the_order_of_an_index_of_what_waits(watched):
 
 
 def test_effects_that_a_dead_process_left_are_found_by_index(watched):
-    watched.store.in_doubt_on_start(T0)
+    watched.store.in_doubt_on_start()
     assert watched.scans() == []
 
 

@@ -82,7 +82,7 @@ def recover(
         among: the partitions that were taken over from another worker; None = everything.
         besides: attempts that are under way here.
     """
-    effects = pipeline.store.in_doubt_on_start(now, among)
+    effects = pipeline.store.in_doubt_on_start(among)
     reason = "the process ended between the send and its result"
     results = [
         EffectResult(effect_id=effect.id, status="in_doubt", attempt=effect.attempt, reason=reason)

@@ -115,15 +115,14 @@ class AdminMethods(SharingMethods):
         with self._db.read() as session:
             return [effect_of(row) for row in session.rows_in(sql, sorted(ids))]
 
-    def in_doubt_on_start(self, now: Instant, among: Collection[int] | None = None) -> list[Effect]:
-        """Effects that a process before this one had claimed and did not finish, in the order of their ids.
+    def in_doubt_on_start(self, among: Collection[int] | None = None) -> list[Effect]:
+        """Effects that are marked as sending, whatever the clocks of whoever claimed them, in the order of their ids.
 
         Args:
             among: the partitions to look in; None = all that this process decides.
         """
         among = self._share.tokens if among is None and self._share is not None else among
         clauses = [text("state IN ('sending', 'in_doubt', 'dead')"), effects.c.state == "sending"]
-        clauses.append(or_(effects.c.sent_at.is_(None), effects.c.sent_at <= now))
         if among is not None:
             clauses.append((effects.c.customer % PARTITIONS).in_(sorted(among)))
         return [effect_of(row) for row in self._select(effects, EFFECT_COLUMNS, clauses, None, effects.c.id)]
