@@ -206,7 +206,7 @@ def test_a_stopped_worker_leaves_what_it_was_sending_in_doubt() -> None:
         result = EffectResult(effect_id=sent[0].effect_id, status="done", attempt=1)
         insist(lambda: first.pipeline.finish([result], NOON))
         found = second.store.effects_by_id([sent[0].effect_id])[0]
-        assert found.state.value in ("done", "in_doubt")
+        assert found.state.value == "done", "it was no more than slow"
 
 
 def test_every_worker_sends_for_its_own_customers() -> None:

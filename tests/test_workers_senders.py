@@ -6,27 +6,37 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import pytest
+
 from decide_help import NOON
 from deliver_help import dispatching, outside, request
 from retain.errors import StoreError
 from retain.model import Effect
 from retain.registry import ActionRequest, ActionResult, EffectResult
 from retain.store.sharing import PARTITIONS
-from test_workers import Worker, insist, tick, wait, workers
+from test_workers import POST, Worker, insist, tick, wait, workers
 
 AGAIN = "rules: {r: {when: {event: a}, runs: {mode: parallel}, then: [{post.again: {text: one}}]}}"
-FREE = {"post.again": 99}
+FREE = {"post.again": 99, "post.it": 99, "post.skip": 99}
+SKIP = AGAIN.replace("post.again", "post.skip").replace("}}]", "}}, {wait: 1d}]")
 
 
 @contextmanager
-def taken_over() -> Iterator[tuple[Worker, Worker, ActionRequest, ActionRequest]]:
-    """Two workers; the first stopped while it sent an effect, and the second sends it again."""
-    with workers(2, AGAIN) as (first, second):
+def lost(rules: str) -> Iterator[tuple[Worker, Worker, ActionRequest]]:
+    """Two workers; the first stopped while it sent an effect, and the second has its customers."""
+    with workers(2, rules) as (first, second):
         first.store.accept([tick(1, 1)], NOON)
         first.decide()
         (old,) = first.pipeline.release(NOON, FREE, 99)
         first.stop()
         wait(lambda: (second.turn(), len(second.store._share.tokens) == PARTITIONS)[1])
+        yield first, second, old
+
+
+@contextmanager
+def taken_over() -> Iterator[tuple[Worker, Worker, ActionRequest, ActionRequest]]:
+    """The same where the second sends it again."""
+    with lost(AGAIN) as (first, second, old):
         (new,) = second.pipeline.release(NOON, FREE, 99)
         yield first, second, old, new
 
@@ -45,6 +55,25 @@ def test_the_late_result_of_a_worker_that_was_taken_for_lost_does_not_end_the_at
         assert (stored(second).state.value, stored(second).attempt) == ("sending", 2)
         second.pipeline.finish([EffectResult(effect_id=new.effect_id, status="done", attempt=2)], NOON)
         assert stored(second).state.value == "done"
+
+
+@pytest.mark.parametrize(("policy", "status", "effect", "run"), [
+    ("hold", "done", "done", "ended"),
+    ("hold", "dead", "dead", "held"),
+    ("hold", "retry", "pending", "acting"),
+    ("hold", "in_doubt", "in_doubt", "held"),
+    ("skip", "done", "done", "waiting"),
+    ("skip", "retry", "cancelled", "waiting"),
+])  # fmt: skip
+def test_the_late_result_of_a_worker_that_was_taken_for_lost_settles_what_is_in_doubt(
+    policy: str, status: str, effect: str, run: str
+) -> None:
+    with lost({"hold": POST, "skip": SKIP}[policy]) as (first, second, old):
+        assert stored(second).state.value == "in_doubt"
+        late = EffectResult(effect_id=old.effect_id, status=status, attempt=1, retry_at=NOON)
+        insist(lambda: first.pipeline.finish([late], NOON))
+        (found,) = second.store.list_runs()
+        assert (stored(second).state.value, found.state.value) == (effect, run)
 
 
 def test_a_worker_that_regains_customers_takes_its_own_old_attempt_for_none_of_another_worker() -> None:

@@ -75,15 +75,20 @@ def release_effect(facts: Facts, effect: Effect, moment: Moment) -> ActionReques
 def take_result(facts: Facts, effect: Effect, result: EffectResult, moment: Moment) -> None:
     """Record an attempt's result and let its run go on.
 
-    A run that has ended meanwhile keeps the result and its events, and does not move.
+    A run that has ended meanwhile keeps the result and its events, and does not move. What is in doubt is so no more
+    where the answer comes late, from a worker that was taken for lost.
     """
     customer = facts.customer(effect.customer)
     run = customer.runs.get(effect.run)
-    if effect.state is not EffectState.SENDING:
+    waiting = RunState.ACTING
+    if effect.state is EffectState.IN_DOUBT and result.status != "in_doubt":
+        waiting = RunState.HELD
+    elif effect.state is not EffectState.SENDING:
         return
-    if run is None or run.state is not RunState.ACTING or run.context.get("acting") != effect.id:
+    if run is None or run.state is not waiting or run.context.get("acting") != effect.id:
         _record_only(facts, effect, result, moment)
     else:
+        run.state = RunState.ACTING
         step, after = action_step(facts.rule_of(run), effect.step)
         following = settle(facts, effect, run, customer, step, after, result, moment)
         go_on(facts, run, customer, following, moment)
@@ -92,6 +97,7 @@ def take_result(facts: Facts, effect: Effect, result: EffectResult, moment: Mome
 
 def _record_only(facts: Facts, effect: Effect, result: EffectResult, moment: Moment) -> None:
     customer = facts.customer(effect.customer)
+    run = customer.runs.get(effect.run)
     effect.reason = result.reason
     effect.output = dict(result.output)
     effect.state = {
@@ -99,9 +105,10 @@ def _record_only(facts: Facts, effect: Effect, result: EffectResult, moment: Mom
         "in_doubt": EffectState.IN_DOUBT,
     }.get(result.status, EffectState.DEAD)
     if result.status == "retry":
-        effect.state, effect.reason = EffectState.CANCELLED, "the run has ended"
+        has_ended = run is None or run.state is RunState.ENDED
+        effect.state = EffectState.CANCELLED
+        effect.reason = "the run has ended" if has_ended else "the run has gone on without it"
     facts.save_effect(effect)
-    run = customer.runs.get(effect.run)
     chain = in_chain(run, moment) if run is not None else moment
     for number, new in enumerate(result.events):
         derive(facts, customer, new, chain, effect.id, number)
