@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -38,9 +39,9 @@ class SharedMethods(outbox.Decides):
     _records: RecordBook | None
     _breakers: Breakers | None
 
+    @abstractmethod
     def use(self, plan: Plan, now: Instant) -> None:
         """Take a plan."""
-        raise NotImplementedError
 
     @contextmanager
     def deciding(self, customers: Collection[int]) -> Iterator[None]:
