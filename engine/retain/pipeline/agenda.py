@@ -98,7 +98,7 @@ def make_agenda(
         reached = max(reached, event.received_at)
         keys.append((reached, EVENT, event.seq, ""))
         agenda.events[event.seq] = event
-    _cut(agenda, keys, len(events), limit)
+    _cut(agenda, keys, limit if store.has_more else len(events), limit)
     runs = store.due_runs(until, limit, held)
     keys += (run_keys := [(at, RUN, 0, run_id) for at, run_id, _ in runs])
     agenda.run_customers = {run_id: customer for _, run_id, customer in runs}

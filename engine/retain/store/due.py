@@ -34,13 +34,13 @@ class DueMethods(SharingMethods):
         if held is None:
             return []
         with self._db.read() as session:
-            mine, own = self._mine()
+            mine, own = self._mine(timers=True)
             return session.rows(RUNS.format(but=_but("rule", held), mine=mine), (until, *sorted(held), *own, limit))
 
     def due_customers(self, until: Instant, limit: int) -> list[tuple[Instant, int]]:
         """Customers whose watches must be looked at: (recheck_at, customer), in order."""
         with self._db.read() as session:
-            mine, own = self._mine("id")
+            mine, own = self._mine("id", timers=True)
             return session.rows(CUSTOMERS.format(mine=mine), (until, *own, limit))
 
     def due_effects(self, until: Instant, limit: int, exclude: Collection[str] = ()) -> list[Effect]:

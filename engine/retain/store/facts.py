@@ -87,6 +87,11 @@ class FactsMethods(SharingMethods):
                 del rows[late:]
             return events_of_rows(session, self._sources, rows)
 
+    @property
+    def has_more(self) -> bool:
+        """Whether other accepted events may wait behind those that were handed out last, however few these were."""
+        return self._share is not None and self._share.has_more
+
     def _undecided_of(self, share: Share, limit: int, until: Instant | None) -> list[Event]:
         """The next events of the partitions that are furthest behind; they are looked at alone until they are not."""
         with self._db.read() as session:
@@ -102,7 +107,7 @@ class FactsMethods(SharingMethods):
                     continue
                 events = self._ready(session, events_of_rows(session, self._sources, rows))
                 if events:
-                    share.group = group
+                    share.group, share.has_more = group, upto < last or len(events) < len(rows)
                     return events if until is None else list(takewhile(lambda one: one.received_at <= until, events))
 
     def watermark(self) -> int:

@@ -107,6 +107,17 @@ class Batch:
             and self.watermark is None
         )
 
+    def everyone(self) -> set[int]:
+        """All customers about whom it says something."""
+        found = set(self.about)
+        found.update(row.id for row in self.customers)
+        for rows in (self.runs, self.effects, self.consents, self.events):
+            found.update(row.customer for row in rows)
+        found.update(record.customer for record in self.records if record.customer is not None)
+        for merge in self.merges:
+            found.update((merge.loser, merge.survivor))
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Starts:

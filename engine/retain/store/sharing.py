@@ -28,7 +28,7 @@ _STALL_S = 0.05  # until an event is looked at again that waits for another work
 _OWNED = "SELECT number, token, watermark FROM partitions WHERE owner = ?"
 _LOCK = "SELECT number, token, watermark FROM partitions WHERE number = ANY(?) ORDER BY number FOR UPDATE"
 _RAISE = "UPDATE partitions SET watermark = ? WHERE number = ANY(?) AND watermark < ?"
-_BEHIND = "SELECT 1 FROM events WHERE customer = ? AND seq > ? AND seq < ? AND cause_seq IS NULL LIMIT 1"
+_BEHIND = "SELECT seq FROM events WHERE customer = ? AND seq > ? AND cause_seq IS NULL"
 _SENDING = "SELECT DISTINCT mod(customer, 64) FROM effects WHERE state = 'sending'"
 
 
@@ -47,6 +47,7 @@ class Share:
     group: frozenset[int] = frozenset()  # the partitions whose events were handed out last
     stalled: dict[int, float] = field(default_factory=dict)  # those whose next event waits for another worker
     leaving: frozenset[int] = frozenset()  # those that are given up once nothing of them is under way
+    has_more: bool = False  # whether events may wait behind those that were handed out last
     merges: int = -1  # the count of merges that the identities in memory are as of
     records: int = -1  # the count of changes that the records in memory are as of
 
@@ -125,12 +126,17 @@ class SharingMethods:
         """Up to where the customer's accepted events are decided; `watermark` where nothing is shared."""
         return watermark if self._share is None else self._share.mark_of(customer)
 
-    def _mine(self, column: str = "customer") -> tuple[str, Values]:
-        """A further condition for rows of customers that this process decides; none where it decides everybody."""
+    def _mine(self, column: str = "customer", *, timers: bool = False) -> tuple[str, Values]:
+        """A further condition for rows of customers that this process decides; none where it decides everybody.
+
+        Args:
+            timers: without those whose next event waits for another worker, because no timer may overtake it.
+        """
         share = self._share
-        if share is None or len(share.tokens) - len(share.leaving) == PARTITIONS or self._db.read_only:
+        if share is None or self._db.read_only:
             return "", ()
-        return f" AND mod({column}, {PARTITIONS}) = ANY(?)", (share.active,)
+        numbers = [number for number in share.active if not (timers and number in share.stalled)]
+        return (f" AND mod({column}, {PARTITIONS}) = ANY(?)", (numbers,)) if len(numbers) < PARTITIONS else ("", ())
 
     def listen(self, woken: Callable[[], None]) -> None:
         """Have something called, from a thread, when another worker has left work here."""
@@ -211,7 +217,7 @@ class SharingMethods:
         share = self._share
         if share is None:
             return
-        touched = {partition_of(customer) for customer in customers_of(batch)}
+        touched = {partition_of(customer) for customer in batch.everyone()}
         if batch.watch_progress or batch.schedules:
             touched.add(0)
         if batch.watermark is not None and not batch.about:
@@ -264,10 +270,13 @@ class SharingMethods:
             if mark is None:
                 row = session.row("SELECT watermark FROM partitions WHERE number = ?", (partition_of(other),))
                 mark = row[0] if row else 0
-            if session.row(_BEHIND, (other, mark, event.seq)) is not None:
+            behind = [row[0] for row in session.rows(_BEHIND, (other, mark))]
+            if any(seq < event.seq for seq in behind):
                 if not place:
                     share.stalled[partition_of(event.customer)] = time.monotonic() + _STALL_S
                 return events[:place]
+            if behind:  # such as a retried one: it comes to the survivor, before whatever stands behind it
+                return events[: place + 1]
         return events
 
     def _read_owned(self, session: Session) -> None:
@@ -279,20 +288,8 @@ class SharingMethods:
             share.stalled = {number: until for number, until in share.stalled.items() if number in share.tokens}
 
 
-def customers_of(batch: Batch) -> set[int]:
-    """Everyone about whom a batch says something."""
-    found = set(batch.about)
-    found.update(row.id for row in batch.customers)
-    for rows in (batch.runs, batch.effects, batch.consents, batch.events):
-        found.update(row.customer for row in rows)
-    found.update(record.customer for record in batch.records if record.customer is not None)
-    for merge in batch.merges:
-        found.update((merge.loser, merge.survivor))
-    return found
-
-
 def _lost() -> StoreConflictError:
     return StoreConflictError("the customers are another worker's by now", cure="nothing; their owner decides them")
 
 
-__all__ = ["LEASE_MS", "PARTITIONS", "Share", "SharingMethods", "customers_of", "partition_of"]
+__all__ = ["LEASE_MS", "PARTITIONS", "Share", "SharingMethods", "partition_of"]
