@@ -233,10 +233,8 @@ class Pipeline(SharedMethods):
         """Write a working set in one transaction and keep what later batches read from memory."""
         self._refuse_repeated(facts)
         made = make_batch(facts, self._packing if self.store.keeps_log else None, watermark)
-        # 0 stands in for nobody, who is one worker's alone; what is written of runs without a customer names it anyway.
         if self.store.is_shared:
-            made.about = facts.customers.keys() - {0}
-            made.starts = self._breakers.to_commit() if self._breakers is not None else []
+            self._rely(made, facts)
         if batch is not None:
             made.watch_progress, made.schedules = batch.watch_progress, batch.schedules
         if not made.is_empty:

@@ -7,17 +7,18 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from retain.decide.facts import Changes
+from retain.decide.facts import HELD_UNTIL, Changes, Facts
 from retain.decide.records import RecordBook
 from retain.errors import StoreConflictError
 from retain.language.plan import Plan
-from retain.model import Instant
+from retain.model import EffectState, Instant, RunState
 from retain.pipeline import outbox
 from retain.pipeline.breakers import Breakers
 from retain.pipeline.options import Options
 from retain.pipeline.outbox import EffectAttempt
 from retain.pipeline.sweeps import Sweeps
 from retain.registry import ActionRequest, EffectResult
+from retain.store.rows import Batch
 from retain.store.store import Store
 
 _CAREFUL = 20
@@ -70,10 +71,14 @@ class SharedMethods(outbox.Decides):
     def _catch_up(self) -> None:
         if self._is_stale:
             self.refresh()
-        elif self.store.others:
+            return
+        is_time = self.store.is_shared and time.monotonic() >= self._look_again
+        if self.store.others or is_time:  # a command that a person gives elsewhere comes and goes unseen
             self._read_pauses()
-            if self.store.leads and time.monotonic() >= self._look_again:  # others may want everybody looked at anew
-                self._look_again = time.monotonic() + _LOOK_S
+        if is_time:
+            self._look_again = time.monotonic() + _LOOK_S
+            self._look_at_others()
+            if self.store.leads:  # others may want everybody looked at anew
                 self.sweeps.resync()
 
     def _read_pauses(self) -> None:
@@ -88,6 +93,14 @@ class SharedMethods(outbox.Decides):
             self._records = None
         if self.sweeps.positions:
             self.sweeps.resync()
+
+    def _rely(self, made: Batch, facts: Facts) -> None:
+        """Say what a batch was decided on, which other workers may change before it is committed."""
+        # 0 stands in for nobody, who is one worker's alone; what is written of runs without a customer names it anyway.
+        made.about = facts.customers.keys() - {0}
+        made.starts = self._breakers.to_commit() if self._breakers is not None else []
+        if _waits_for_a_person(facts.changes):
+            made.paused = self._paused.keys()
 
     def give_way(self) -> None:
         """Another worker was faster: what follows is decided from fresh facts, and without others for a while."""
@@ -135,3 +148,10 @@ class SharedMethods(outbox.Decides):
             besides: attempts that are under way here.
         """
         return outbox.recover(self, now, besides=besides)
+
+
+def _waits_for_a_person(changes: Changes) -> bool:
+    """Whether something was parked or held, for which nobody would look again if the pause has ended meanwhile."""
+    parked = any(run.state is RunState.PARKED for run in changes.runs.values())
+    held = (effect.due_at == HELD_UNTIL and effect.state is EffectState.PENDING for effect in changes.effects.values())
+    return parked or any(held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -75,6 +76,9 @@ class SuppressionRow:
     at: Instant
 
 
+_NOTHING_TO_WRITE = frozenset({"watermark", "starts", "about", "paused"})
+
+
 @dataclass(slots=True, kw_only=True)
 class Batch:
     """All that one step of the pipeline writes, in one transaction."""
@@ -98,12 +102,13 @@ class Batch:
     pauses: list[PauseRow] = field(default_factory=list)
     starts: list[Starts] = field(default_factory=list)  # what breakers count, where several workers do
     about: set[int] = field(default_factory=set)  # customers on whose facts it was decided
+    paused: Set[tuple[str, str]] = frozenset()  # (scope, name) of the pauses that it relies on
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
         return (
-            not any(getattr(self, name) for name in self.__slots__ if name not in ("watermark", "about", "starts"))
+            not any(getattr(self, name) for name in self.__slots__ if name not in _NOTHING_TO_WRITE)
             and self.watermark is None
         )
 

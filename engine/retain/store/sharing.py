@@ -29,6 +29,7 @@ _OWNED = "SELECT number, token, watermark FROM partitions WHERE owner = ?"
 _LOCK = "SELECT number, token, watermark FROM partitions WHERE number = ANY(?) ORDER BY number FOR UPDATE"
 _RAISE = "UPDATE partitions SET watermark = ? WHERE number = ANY(?) AND watermark < ?"
 _BEHIND = "SELECT seq FROM events WHERE customer = ? AND seq > ? AND cause_seq IS NULL"
+_PAUSES = "SELECT scope, name FROM pauses FOR SHARE"  # whoever ends one waits, and then sees what was held for it
 _SENDING = "SELECT DISTINCT mod(customer, 64) FROM effects WHERE state = 'sending'"
 
 
@@ -226,6 +227,8 @@ class SharingMethods:
         found = {number: token for number, token, _ in session.rows(_LOCK, (numbers,))} if numbers else {}
         if any(share.tokens.get(number) != token for number, token in found.items()):
             raise _lost()
+        if batch.paused and not batch.paused <= set(session.rows(_PAUSES)):
+            raise StoreConflictError("what was paused goes on by now", cure="decide again from fresh facts")
         if batch.watermark is not None:
             decided = [number for number in numbers if number in share.group]
             session.change(_RAISE, (batch.watermark, decided, batch.watermark))
