@@ -10,14 +10,15 @@ import pytest
 
 from decide_help import NOON, plan
 from postgres_help import new_server
-from retain.decide.facts import Performed
+from retain.decide.facts import Facts, Moment, Performed
+from retain.decide.operations import stop_run
 from retain.errors import StoreConflictError, StoreUnavailableError
-from retain.model import Record
+from retain.model import Record, Run
 from retain.pipeline import Options, Pipeline
 from retain.pipeline.agenda import EVENT
 from retain.pipeline.aside import put_aside
 from retain.pipeline.attempt import Failed
-from retain.pipeline.operating import wake_held
+from retain.pipeline.operating import wake_held, with_runs
 from retain.store.rows import Batch, PauseRow
 from retain.store.sharing import PARTITIONS
 from retain.store.store import Store
@@ -130,6 +131,25 @@ def decide_all(made: list[Worker]) -> None:
     """Let each decide what is its own."""
     for worker in made:
         worker.decide()
+
+
+def test_what_is_done_by_hand_is_told_once_though_another_worker_was_faster() -> None:
+    with workers(2, POST) as (first, second):
+        first.store.accept([tick(user, 1) for user in range(PARTITIONS)], NOON)
+        decide_all([first, second])
+        mine = [run.id for run in first.store.list_runs(limit=99) if not first.store.is_foreign([run.customer])]
+        tried: list[str] = []
+
+        def stop(facts: Facts, run: Run) -> tuple[str, bool]:
+            if not tried:
+                with second.store.exclusively([run.customer]):
+                    pass
+            tried.append(run.id)
+            return run.id, stop_run(facts, run, "stopped", Moment.of_timer(NOON))
+
+        told = with_runs(first.pipeline, mine, NOON, stop)
+        assert sorted(told) == sorted((run, True) for run in mine)
+        assert len(tried) == 2 * len(mine)
 
 
 SAY = "rules: {r: {when: {event: a}, runs: {mode: parallel}, then: [{note.write: {text: one}}, {emit: {event: b}}]}}"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from retain.decide.facts import HELD_UNTIL, Facts, Moment
 from retain.decide.moving import Moved, move_run
@@ -14,6 +15,7 @@ from retain.pipeline.load import load_customers
 from retain.pipeline.outbox import Decides, facts_for_effects, insisting
 
 _CHUNK = 500
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -23,11 +25,11 @@ class Migration:
     counts: Counter[Moved] = field(default_factory=Counter)
     stayed: list[tuple[str, str]] = field(default_factory=list)  # (rule, run id)
 
-    def note(self, run: Run, what: Moved) -> None:
+    def note(self, rule: str, run: str, what: Moved) -> None:
         """Count one run."""
         self.counts[what] += 1
         if what == "stayed":
-            self.stayed.append((run.rule, run.id))
+            self.stayed.append((rule, run))
 
 
 def migrate(pipeline: Decides, now: Instant) -> Migration:
@@ -37,26 +39,35 @@ def migrate(pipeline: Decides, now: Instant) -> Migration:
     """
     found = Migration()
 
-    def move(facts: Facts, run: Run) -> None:
+    def move(facts: Facts, run: Run) -> tuple[str, str, Moved]:
         rule = facts.rule_today(run.rule)
         assert rule is not None, "runs are asked for by the rules there are"
-        found.note(run, move_run(facts, run, rule, facts.customer(run.customer), Moment.of_timer(now)))
+        what = move_run(facts, run, rule, facts.customer(run.customer), Moment.of_timer(now))
+        return run.rule, run.id, what
 
     for rule in pipeline.plan.rules.values():
         if rule.on_change != "finish":
             names = [rule.id, rule.was] if rule.was else [rule.id]
             runs = [run for name in names for run in pipeline.store.runs_on_other_text(name, rule.revision)]
-            with_runs(pipeline, runs, now, move)
+            for rule_id, run_id, what in with_runs(pipeline, runs, now, move):
+                found.note(rule_id, run_id, what)
     return found
 
 
-def with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], None]) -> None:
-    """Do something to runs, with all that is known of their customers and the effects that they wait for."""
-    for chunk in _chunks(run_ids):
-        insisting(pipeline, partial(_with_runs, pipeline, chunk, now, act))
+def with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], T]) -> list[T]:
+    """Do something to runs, with all that is known of their customers and the effects that they wait for.
+
+    Args:
+        act: done again where another worker was faster, so what it finds is to be returned and not counted.
+
+    Returns:
+        What `act` returned for each run when it was committed.
+    """
+    chunks = (insisting(pipeline, partial(_with_runs, pipeline, chunk, now, act)) for chunk in _chunks(run_ids))
+    return [found for chunk in chunks for found in chunk]
 
 
-def _with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], None]) -> None:
+def _with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], T]) -> list[T]:
     with pipeline.deciding({run.customer for run in pipeline.store.runs_by_id(run_ids).values()}):
         facts = pipeline.facts()
         found = pipeline.store.runs_by_id(run_ids)
@@ -65,28 +76,29 @@ def _with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Cal
         runs = [facts.customer(run.customer).runs.setdefault(run.id, run) for run in found.values()]
         acting = [run.context["acting"] for run in runs if run.context.get("acting")]
         facts.effects.update({effect.id: effect for effect in pipeline.store.effects_by_id(acting)})
-        for run in sorted(runs, key=lambda run: (run.started_at, run.started_seq, run.id)):
-            act(facts, run)
+        runs.sort(key=lambda run: (run.started_at, run.started_seq, run.id))
+        done = [act(facts, run) for run in runs]
         pipeline.commit(facts)
+    return done
 
 
 def with_effects(
-    pipeline: Decides, effect_ids: Sequence[str], now: Instant, act: Callable[[Facts, Effect], None]
-) -> None:
-    """Do something to effects, with all that is known of their runs and customers."""
-    for chunk in _chunks(effect_ids):
-        insisting(pipeline, partial(_with_effects, pipeline, chunk, now, act))
+    pipeline: Decides, effect_ids: Sequence[str], now: Instant, act: Callable[[Facts, Effect], T]
+) -> list[T]:
+    """Do something to effects, with all that is known of their runs and customers; see `with_runs`."""
+    chunks = (insisting(pipeline, partial(_with_effects, pipeline, chunk, now, act)) for chunk in _chunks(effect_ids))
+    return [found for chunk in chunks for found in chunk]
 
 
 def _with_effects(
-    pipeline: Decides, effect_ids: Sequence[str], now: Instant, act: Callable[[Facts, Effect], None]
-) -> None:
+    pipeline: Decides, effect_ids: Sequence[str], now: Instant, act: Callable[[Facts, Effect], T]
+) -> list[T]:
     with pipeline.deciding({effect.customer for effect in pipeline.store.effects_by_id(effect_ids)}):
         effects = pipeline.store.effects_by_id(effect_ids)
         facts = facts_for_effects(pipeline, effects, now)
-        for effect in effects:
-            act(facts, effect)
+        done = [act(facts, effect) for effect in effects]
         pipeline.commit(facts)
+    return done
 
 
 def wake_held(pipeline: Decides, now: Instant) -> int:

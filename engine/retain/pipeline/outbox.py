@@ -22,7 +22,7 @@ from retain.store.store import Store
 
 T = TypeVar("T")
 EffectAttempt: TypeAlias = tuple[str, int]  # which effect, and the how manieth attempt
-_ATTEMPTS = 5
+_ATTEMPTS = 6
 _STATE_OF = {"done": EffectState.DONE, "in_doubt": EffectState.IN_DOUBT}
 
 
@@ -136,19 +136,20 @@ def _guarded(
     return [found for effect in fresh for found in _guarded(pipeline, [effect], act)]
 
 
-def insisting(pipeline: Decides, do: Callable[[], T]) -> T:
+def insisting(pipeline: Decides, do: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
     """Do what must not be lost, again where another worker was faster or a start turned out to be a repetition."""
-    for _ in range(_ATTEMPTS):
-        try:
-            outcome = attempt(pipeline, do)
-        except StoreConflictError:
-            pipeline.give_way()
-            continue
-        if not isinstance(outcome, Failed):
-            return outcome
-        if not outcome.is_repeated:
-            raise outcome.error
-    return do()
+    try:
+        outcome = attempt(pipeline, do)
+    except StoreConflictError:
+        if attempts == 1:
+            raise
+        pipeline.give_way()
+        return insisting(pipeline, do, attempts - 1)
+    if not isinstance(outcome, Failed):
+        return outcome
+    if attempts == 1 or not outcome.is_repeated:
+        raise outcome.error
+    return insisting(pipeline, do, attempts - 1)
 
 
 def _release(pipeline: Decides, effects: Sequence[Effect], now: Instant) -> list[ActionRequest]:

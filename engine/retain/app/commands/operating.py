@@ -19,14 +19,13 @@ _MOST_EVENTS = 10_000
 def stop_run(desk: Desk, *, by: str, run: str, reason: str = "") -> Json:
     """End a run; its effects that are not yet claimed are cancelled. `stopped` is False where it had ended already."""
     now = desk.now()
-    stopped: list[bool] = []
 
-    def stop(facts: Facts, found: Run) -> None:
-        stopped.append(operations.stop_run(facts, found, "stopped", Moment.of_timer(now)))
+    def stop(facts: Facts, found: Run) -> bool:
+        return operations.stop_run(facts, found, "stopped", Moment.of_timer(now))
 
     if not desk.store.run_ids_exist([run]):
         raise NotFoundError("run", run)
-    with_runs(desk.pipeline, [run], now, stop)
+    stopped = with_runs(desk.pipeline, [run], now, stop)
     desk.audit(by, "stop_run", run=run, reason=reason)
     return {"run": run, "stopped": any(stopped)}
 
@@ -36,17 +35,16 @@ def retry_runs(desk: Desk, *, by: str, ids: Sequence[str]) -> Json:
     now = desk.now()
     refused: dict[str, Json] = {}
 
-    def retry(facts: Facts, found: Run) -> None:
-        why = operations.retry_run(facts, found, Moment.of_timer(now))
-        if why:
-            refused[found.id] = why
+    def retry(facts: Facts, found: Run) -> str:
+        return operations.retry_run(facts, found, Moment.of_timer(now))
 
     known = desk.store.run_ids_exist(ids)
     refused.update({run_id: "there is no such run" for run_id in ids if run_id not in known})
     for run_id in sorted(known):
         outcome = attempt(desk.pipeline, partial(with_runs, desk.pipeline, [run_id], now, retry))
-        if isinstance(outcome, Failed):
-            refused[run_id] = f"it raises again: {outcome.reason}"
+        why = f"it raises again: {outcome.reason}" if isinstance(outcome, Failed) else "".join(outcome)
+        if why:
+            refused[run_id] = why
     desk.audit(by, "retry_runs", ids=list(ids), refused=refused)
     return {"retried": len(set(ids)) - len(refused), "refused": refused}
 
@@ -109,19 +107,13 @@ def _effects(
     act: Callable[[Facts, Effect, Moment], str],
 ) -> Json:
     now: Instant = desk.now()
-    refused: dict[str, Json] = {}
-    count = 0
 
-    def once(facts: Facts, effect: Effect) -> None:
-        nonlocal count
-        why = act(facts, effect, Moment.of_timer(now))
-        if why:
-            refused[effect.id] = why
-        else:
-            count += 1
+    def once(facts: Facts, effect: Effect) -> tuple[str, str]:
+        return effect.id, act(facts, effect, Moment.of_timer(now))
 
     known = {effect.id for effect in desk.store.effects_by_id(ids)}
-    refused.update({effect_id: "there is no such effect" for effect_id in ids if effect_id not in known})
-    with_effects(desk.pipeline, sorted(known), now, once)
+    refused: dict[str, Json] = {effect_id: "there is no such effect" for effect_id in ids if effect_id not in known}
+    told = with_effects(desk.pipeline, sorted(known), now, once)
+    refused |= {effect_id: why for effect_id, why in told if why}
     desk.audit(by, command, ids=list(ids), refused=refused)
-    return {done: count, "refused": refused}
+    return {done: sum(not why for _, why in told), "refused": refused}

@@ -82,24 +82,23 @@ def _going_again(desk: Desk, scope: Scope, name: str, left: Collection[tuple[str
 
 
 def _unpark(desk: Desk, rules: list[str], now: Instant, *, drop: bool) -> _Unparked:
-    outcome = _Unparked()
-
-    def unpark(facts: Facts, run: Run) -> None:
+    def unpark(facts: Facts, run: Run) -> Json:
         moment = Moment.of_timer(now)
+        since = format_instant(run.started_at)
         if drop:
             became = "dropped" if stop_run(facts, run, "dropped", moment) else run.ended_by
         else:
             became = release_parked(facts, run, moment)
-        if became == "started":
-            outcome.released += 1
-        else:
-            outcome.dropped.append(
-                {"run": run.id, "rule": run.rule, "since": format_instant(run.started_at), "reason": became}
-            )
+        return {"run": run.id, "rule": run.rule, "since": since, "reason": became}
 
+    outcome = _Unparked()
     for rule in rules:
         runs = desk.store.list_runs(rule=rule, states=[RunState.PARKED], limit=_ALL_RUNS)
-        with_runs(desk.pipeline, [run.id for run in reversed(runs)], now, unpark)
+        for told in with_runs(desk.pipeline, [run.id for run in reversed(runs)], now, unpark):
+            if told["reason"] == "started":
+                outcome.released += 1
+            else:
+                outcome.dropped.append(told)
     return outcome
 
 
