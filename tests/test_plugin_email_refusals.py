@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mail_help import ABORT, Shop, serving, shop_in
+from patience import shortest_of
 from retain.errors import DeliveryError, InDoubtError, PermanentError, TemporaryError
 
 
@@ -143,11 +144,15 @@ async def test_a_server_that_does_not_greet_is_tried_again_within_the_time_limit
 
     listener = await asyncio.start_server(mute, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    began = time.monotonic()
-    async with serving() as server:
-        with pytest.raises(TemporaryError):
-            await shop.send(server, config={"port": port, "timeout_s": 0.2})
-    assert time.monotonic() - began < 1
+
+    async def seconds() -> float:
+        began = time.monotonic()
+        async with serving() as server:
+            with pytest.raises(TemporaryError):
+                await shop.send(server, config={"port": port, "timeout_s": 0.2})
+        return time.monotonic() - began
+
+    assert await shortest_of(seconds, 1) < 1
     for writer in writers:
         writer.close()
     listener.close()
@@ -186,15 +191,19 @@ async def test_a_kept_connection_on_which_the_server_says_421_is_replaced(shop: 
 
 
 async def test_connections_are_reused_so_that_fifty_messages_take_less_than_a_second(shop: Shop) -> None:
-    async with serving() as server:
-        limit = asyncio.Semaphore(8)
+    async def seconds() -> float:
+        async with serving() as server:
+            limit = asyncio.Semaphore(8)
 
-        async def one(number: int) -> None:
-            async with limit:
-                await shop.send(server, f"run{number}:1")
+            async def one(number: int) -> None:
+                async with limit:
+                    await shop.send(server, f"run{number}:1")
 
-        began = time.monotonic()
-        await asyncio.gather(*(one(number) for number in range(50)))
-        assert time.monotonic() - began < 1
-        assert server.connections <= 8
-        assert len(server.letters) == 50
+            began = time.monotonic()
+            await asyncio.gather(*(one(number) for number in range(50)))
+            took = time.monotonic() - began
+            assert server.connections <= 8
+            assert len(server.letters) == 50
+            return took
+
+    assert await shortest_of(seconds, 1) < 1

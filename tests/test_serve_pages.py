@@ -57,7 +57,7 @@ class Desk:
 
 
 @contextmanager
-def open_desk() -> Iterator[tuple[Server, Desk]]:
+def open_desk(**limits: float) -> Iterator[tuple[Server, Desk]]:
     desk = Desk()
     pages = (
         Page(path="/u/{token}", methods=("GET", "POST"), handle=desk.leave, plugin="email"),
@@ -65,7 +65,7 @@ def open_desk() -> Iterator[tuple[Server, Desk]]:
         Page(path="/slow", methods=("GET",), handle=desk.slow, plugin="email"),
     )
     config = {"email": {"from": "shop@example.com"}}
-    ports = PublicPorts(pages=pages, carry_out=desk.carry_out, config=config, page_timeout_s=0.1)
+    ports = PublicPorts(pages=pages, carry_out=desk.carry_out, config=config, **limits)
     with serving(create_public_app(ports)) as server:
         yield server, desk
 
@@ -129,8 +129,9 @@ def test_a_broken_page_shows_nothing_of_its_error(running: tuple[Server, Desk]) 
     assert b"secret" not in answer.body
 
 
-def test_a_slow_page_is_given_up(running: tuple[Server, Desk]) -> None:
-    assert running[0].ask("GET", "/slow").status == 503
+def test_a_slow_page_is_given_up() -> None:
+    with open_desk(page_timeout_s=0.1) as (server, _):
+        assert server.ask("GET", "/slow").status == 503
 
 
 @pytest.mark.parametrize(
