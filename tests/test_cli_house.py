@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import os
 import resource
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import click
 import pytest
 
 from cli_help import bare, events_file, here, identify, retain, too_wide
+from patience import shortest
 from retain.serve.cli.examples import EXAMPLES
 from retain.serve.cli.main import COMMANDS, cli, find_project
+from retain.serve.cli.output import progress
 
 GREET = """\
 version: 1
@@ -27,10 +31,13 @@ rules:
 
 
 def test_help_is_there_in_under_0_3_seconds_of_cpu() -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "retain", "--help"], check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "retain", "--help"], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert shortest(seconds, 0.3) < 0.3
 
 
 def test_help_loads_no_command_and_nothing_heavy() -> None:
@@ -220,3 +227,18 @@ def test_a_command_of_a_plugin_that_cannot_be_loaded_says_whose_it_is(tmp_path: 
     answer = retain("shout", env=env)
     assert answer.code == 2
     assert answer.err.startswith("error: command shout of shout: it cannot be loaded: ModuleNotFoundError")
+
+
+def test_a_bar_of_progress_takes_no_thread_with_which_no_work_could_be_shared_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = os.openpty()
+    before = set(threading.enumerate())
+    with os.fdopen(theirs, "w") as terminal, monkeypatch.context() as patch:
+        patch.setenv("TERM", "xterm")
+        patch.setattr(sys, "stderr", terminal)
+        with progress("deciding", 100) as report:
+            report(50)
+            assert set(threading.enumerate()) <= before
+        assert b"50/100" in os.read(ours, 10_000)
+    os.close(ours)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -45,6 +46,7 @@ STYLES: Mapping[str, str] = {
 _PLAIN = re.compile(r"[A-Za-z][\w ./@+-]*(?<! )")  # what YAML takes for a text without quotes
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 _PIPE_WIDTH = 1_000  # nothing is cut where no terminal says how wide it is
+_DRAWN_EVERY_S = 0.1
 
 
 def json_option(function: F) -> F:
@@ -174,14 +176,30 @@ def amount(number: int) -> Text:
 
 @contextmanager
 def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while something long goes on; gives a function that takes how much is done."""
+    """A bar on stderr while something long goes on; gives a function that takes how much is done.
+
+    It has no thread that draws it, since a process with two threads does all of its work alone: see `Beside`.
+    """
     if not sys.stderr.isatty():
         yield lambda done: None
         return
     parts = [TextColumn(f"{label}  "), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn()]
-    with Progress(*parts, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    bar = Progress(*parts, console=console(stderr=True), transient=True, auto_refresh=False)
+    task = bar.add_task(label, total=total)
+    drawn = 0.0
+
+    def tell(done: int) -> None:
+        nonlocal drawn
+        bar.start()  # with the first news: what is inside may show a bar of its own before
+        bar.update(task, completed=done)
+        if time.monotonic() - drawn >= _DRAWN_EVERY_S:
+            bar.refresh()
+            drawn = time.monotonic()
+
+    try:
+        yield tell
+    finally:
+        bar.stop()
 
 
 def csv_line(cells: Sequence[Json]) -> str:
