@@ -609,3 +609,29 @@ def test_of_a_misspelt_kind_of_schedule_only_the_misspelling_is_told() -> None:
             then: [{task.create: {title: hi}}]
         """
     assert [problem.code for problem in load(text)[1]] == ["E211"]
+
+
+@pytest.mark.parametrize("schedule", ['{at: "09:00"}', "{after: 3d}", "{each: customer.email is present}", "{}"])
+def test_a_schedule_without_a_kind_is_refused_whatever_else_it_says(schedule: str) -> None:
+    text = f"""
+        version: 1
+        rules:
+          r:
+            when: [{{event: signed_up}}, {{schedule: {schedule}}}]
+            then: [{{task.create: {{title: hi}}}}]
+        """
+    (problem,) = load(text)[1]
+    assert (problem.code, problem.message) == ("E309", "a schedule needs cron, yearly or date")
+
+
+def test_the_cure_of_triggers_that_end_a_run_names_their_key() -> None:
+    text = """
+        version: 1
+        rules:
+          r:
+            when: {event: signed_up}
+            exit_when: []
+            then: [{task.create: {title: hi}}]
+        """
+    (problem,) = load(text)[1]
+    assert (problem.code, problem.help) == ("E210", "write exit_when: {event: NAME}")

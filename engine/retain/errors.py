@@ -54,6 +54,14 @@ class RetainError(Exception):
         head = f"{self.where}: {self.what}" if self.where else self.what
         return f"{head}\n  help: {self.cure}" if self.cure else head
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Whole for another process: what makes an error is not what its class is called with."""
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[RetainError], args: tuple[object, ...]) -> RetainError:
+    return kind.__new__(kind, *args)
+
 
 class ConfigError(RetainError):
     """retain.yaml or a secret reference cannot be used."""
@@ -200,18 +208,25 @@ class InDoubtError(DeliveryError):
     """The other side may have acted and did not answer; the action's policy decides."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The cure for an unknown name: the nearest known one; else all of them where they are few, or those most alike."""
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that an unknown one is most like; empty where it is like none."""
     names = sorted(set(known))
     near = get_close_matches(name, names, 1, 0.6)
     if not near:
         tail = name.rsplit(".", 1)[-1]
-        near = [other for other in names if other.rsplit(".", 1)[-1] == tail][:1]
-    if near:
-        return f"did you mean {near[0]}?"
+        near = [other for other in names if other.rsplit(".", 1)[-1] == tail]
+    return near[0] if near else ""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The cure for an unknown name: the nearest known one; else all of them where they are few, or those most alike."""
+    names = sorted(set(known))
+    if near := nearest(name, names):
+        return f"did you mean {near}?"
     if not names:
         return ""
-    if len(told := ", ".join(names)) <= _READ_AT_A_GLANCE:
+    told = ", ".join(names)
+    if len(names) <= _MOST_ALIKE or len(told) <= _READ_AT_A_GLANCE:
         return f"known: {told}"
     first = get_close_matches(name, names, _MOST_ALIKE, 0.0)
     return f"known: {', '.join(first)} and {len(names) - len(first)} more"

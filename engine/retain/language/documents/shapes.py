@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import time
 
-from retain.errors import did_you_mean
+from retain.errors import did_you_mean, nearest
 from retain.instants import parse_duration
 from retain.language.documents.nodes import ListNode, MapNode, Node, Part, Scalar
 from retain.language.rules import Limit
@@ -63,9 +63,9 @@ def read_keys(
     if read is None:
         return None
     refuse_unknown(read, known, what, problems)
-    misspelt = {did_you_mean(key.text, known) for key in read.keys.values() if key.text not in known}
+    meant = {nearest(key, known) for key in read.keys if key not in known}
     for key in required:
-        if key not in read.entries and f"did you mean {key}?" not in misspelt:
+        if key not in read.entries and key not in meant:
             problems.append((at or read).complain("E212", f"{what} needs {key!r}", f"add {key}: …"))
     return read
 

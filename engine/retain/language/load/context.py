@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from jsonschema.protocols import Validator
 
-from retain.errors import did_you_mean
+from retain.errors import nearest
 from retain.language.documents.nodes import MapNode, Node, Part, Scalar
 from retain.language.documents.shapes import Problems
 from retain.language.environment import Environment
@@ -142,8 +142,8 @@ def known_event(node: Node, names: Names, problems: Problems) -> str:
     name = slug(node.text)
     if name in names.schema.events:
         return name
-    near = did_you_mean(name, names.schema.events)
-    cure = near if near.startswith("did") else f"declare it in schemas/events/{name or 'NAME'}.json"
+    near = nearest(name, names.schema.events)
+    cure = f"did you mean {near}?" if near else f"declare it in schemas/events/{name or 'NAME'}.json"
     problems.append(node.complain("E112", f"no event is called {node.text!r}", cure))
     return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from retain.errors import did_you_mean
+from retain.errors import did_you_mean, nearest
 from retain.language.documents.nodes import MapNode, Node
 from retain.language.environment import TRIGGER, Environment
 from retain.language.load.context import Names
@@ -85,8 +85,8 @@ def _data_problem(part: MessagePart, path: str, at: Node, data: Mapping[str, Jso
     if key not in data:
         if part.guards(name):
             return None
-        near = did_you_mean(key, data)
-        cure = near if near.startswith("did") else f"add data: {{{key}: …}} to the step"
+        near = nearest(key, data)
+        cure = f"did you mean {near}?" if near else f"add data: {{{key}: …}} to the step"
         return at.complain("E406", f"{_where(part, name)} reads {name}, which this step does not give", cure)
     value = data[key]
     if isinstance(value, Insert) and value.can_be_missing(env) and not part.guards(name):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Literal, cast
 
-from retain.errors import did_you_mean
+from retain.errors import nearest
 from retain.language.condition import Condition
 from retain.language.documents.nodes import MapNode, Node, Scalar
 from retain.language.documents.shapes import read_choice, read_clock_time, read_duration, read_keys, read_text
@@ -30,7 +30,7 @@ def read_schedule(node: Node, path: str, draft: Draft) -> ScheduleTrigger | None
     if read is None:
         return None
     kinds = [kind for kind in KINDS if kind in read.entries]
-    if not kinds and any(did_you_mean(key, KINDS).startswith("did") for key in read.keys):
+    if not kinds and not {nearest(key, KEYS) for key in read.keys if key not in KEYS}.isdisjoint(KINDS):
         return None  # a kind that is misspelt was told as such
     if len(kinds) != 1:
         what = f"{' and '.join(kinds)} in one schedule" if kinds else "a schedule needs cron, yearly or date"
@@ -113,8 +113,8 @@ def _customer_field(node: Node, what: str, kinds: tuple[str, ...], wanted: str, 
         return ""
     declared: Type | None = known.get(name) if name != text else None
     if declared is None:
-        near = did_you_mean(name, known)
-        cure = near.replace("mean ", "mean customer.") if near.startswith("did") else f"write {what}: customer.FIELD"
+        near = nearest(name, known)
+        cure = f"did you mean customer.{near}?" if near else f"write {what}: customer.FIELD"
         draft.problems.append(node.complain("E102", f"no customer field is called {text!r}", cure))
         return ""
     if declared.kind not in kinds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from retain.errors import did_you_mean
+from retain.errors import did_you_mean, nearest
 from retain.instants import DAY
 from retain.language.condition import Condition
 from retain.language.documents.nodes import ListNode, MapNode, Node, Scalar
@@ -84,9 +84,9 @@ def _items(node: Node, what: str, draft: Draft) -> list[Node]:
     if isinstance(node, ListNode) and node.items:
         return node.items
     if isinstance(node, ListNode):
-        draft.problems.append(node.complain("E210", f"{what} names no trigger", "write when: {event: NAME}"))
+        draft.problems.append(node.complain("E210", f"{what} names no trigger", f"write {what}: {{event: NAME}}"))
         return []
-    draft.problems.append(misfit(node, "a trigger or a list of triggers", what, "write when: {event: NAME}"))
+    draft.problems.append(misfit(node, "a trigger or a list of triggers", what, f"write {what}: {{event: NAME}}"))
     return []
 
 
@@ -102,8 +102,8 @@ def _kind(node: Node, kinds: tuple[str, ...], draft: Draft) -> str | None:
         return None
     near = ""
     if isinstance(node, MapNode) and node.keys:
-        near = did_you_mean(next(iter(node.keys)), kinds)
-    cure = near if near.startswith("did") else f"use one of {', '.join(kinds)}: {{event: order_completed}}"
+        near = nearest(next(iter(node.keys)), kinds)
+    cure = f"did you mean {near}?" if near else f"use one of {', '.join(kinds)}: {{event: order_completed}}"
     draft.problems.append(node.complain("E309", "this is no trigger", cure))
     return None
 
