@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, and_, func, not_, true
@@ -15,7 +17,9 @@ from condition_coverage import EXPECTED_LABELS, coverage
 from condition_generator import Conditions
 from condition_world import ZONES, checked, environment
 from postgres_help import database
+from retain.instants import from_datetime
 from retain.language.codegen.conditions import compile_test
+from retain.language.scope import History, Scope
 from retain.language.sql import grouping
 from retain.language.sql import zones as zones_module
 from retain.language.sql.conditions import SqlCompiler
@@ -24,6 +28,7 @@ from retain.language.sql.fields import FieldReading
 from retain.language.sql.history import HistoryReading
 from retain.language.sql.logic import Logic
 from retain.language.sql.operand import Operand, bound, constant
+from retain.language.sql.setting import Setting
 from retain.language.sql.source import Sql
 from retain.language.sql.sqlite import Sqlite
 from retain.language.sql.zones import Zones
@@ -120,6 +125,20 @@ def test_beginning_with_events_finds_the_same() -> None:
             assert all(answer.agrees(world.whom(node, True)) for answer in answers), node
             found += len(answers)
     assert found > 30
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_who_has_no_events_is_found_where_the_answer_differs_between_zones(name: str) -> None:
+    now = from_datetime(datetime(2026, 5, 1, 2, tzinfo=UTC))  # in New York it is still April
+    event = {"shipped_at": "2026-05-01T00:00:00"}
+    people = [Scope(now, {"timezone": str(zone)}, History(), now, event, zone=zone) for zone in ZONES]
+    env = environment()
+    may = checked("not exists(order) and days_since(event.shipped_at) >= 0", env)
+    node = checked("not (customer in segment may)", replace(env, segments={"may": may}))
+    world = World(people, Setting(now=now, watermark=0, event=event))
+    assert world.whom(node, True) == {ZONES.index(ZoneInfo("America/New_York")) + 1}
+    with ExitStack() as stack:
+        assert ask(opened(stack, name, world), world, node).agrees(world.whom(node, True))
 
 
 def begins(connection: Connection, world: World, node: Node) -> bool:

@@ -37,7 +37,8 @@ class GroupedReading(HistoryReading):
     """Translates tests of the events of one name to tests of a group of them, the events of one customer."""
 
     def __init__(self, dialect: Dialect, setting: Setting, windows: Sequence[Window | None]) -> None:
-        super().__init__(dialect, setting, _OneZone(setting.zone), sure=False, is_read=False)
+        self.zone = _OneZone(setting.zone)
+        super().__init__(dialect, setting, self.zone, sure=False, is_read=False)
         spans = [self.bounds(window) for window in windows]
         lows = [_fixed(low) for low, _ in spans]
         self._low = None if None in lows else min(low for low in lows if low is not None)
@@ -78,7 +79,9 @@ def _fixed(low: Sql | None) -> Instant | None:
 
 
 class _OneZone(Zones):
-    """Refuses what differs between zones, because a group of events has none."""
+    """Refuses what differs between zones, because a group of events has none, and takes note that it was asked."""
+
+    has_refused = False
 
     def local(self, key: tuple[Json, ...], of: Callable[[tzinfo], Json]) -> Operand:
         """A value that is the same in all zones.
@@ -86,9 +89,11 @@ class _OneZone(Zones):
         Raises:
             NotInSqlError: it is not.
         """
+        before, self.has_refused = self.has_refused, True
         found = super().local(key, of)
         if not found.is_constant:
             raise NotInSqlError
+        self.has_refused = before
         return found
 
 
@@ -108,8 +113,11 @@ def begun(dialect: Dialect, setting: Setting, parts: Sequence[Node]) -> tuple[li
         reading = GroupedReading(dialect, setting, [history.window for history in histories])
         having = []
         for test in tests:
-            reading.is_exact = True
-            having.append(reading.test(test, True))
+            reading.is_exact, reading.zone.has_refused = True, False
+            passes = reading.test(test, True)
+            if reading.zone.has_refused:  # in another zone it may be true of somebody without events
+                continue
+            having.append(passes)
             if reading.is_exact:
                 answered.add(id(test))
         if any(not isinstance(test, True_) for test in having):
