@@ -33,7 +33,7 @@ _GIVE_UP = "UPDATE partitions SET owner = NULL, token = token + 1 WHERE owner = 
 _END_LOST = (  # a process that was stopped in the middle of a transaction holds its locks while it is stopped
     "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a"
     " JOIN workers w ON a.application_name = 'retain ' || w.id"
-    f" WHERE w.leased_until <= {_NOW} AND w.id != ?"
+    f" WHERE w.leased_until <= {_NOW} AND w.id != ? AND a.usename = current_user"  # others may not be ended
 )
 LIVING = f"SELECT name FROM workers WHERE leased_until > {_NOW} AND id != ? ORDER BY name"
 _FORGET = f"DELETE FROM workers WHERE leased_until < {_NOW} - 3600000"

@@ -184,9 +184,13 @@ class Store(
         """Become one of the workers, and take what is free."""
         self._leases = Leases(self._db.dialect, lease_ms)
         self._db.rename(f"retain {self._leases.worker}")
-        with self._db.write() as session:
-            self._leases.start(session)
-        self.balance()
+        try:
+            with self._db.write() as session:
+                self._leases.start(session)
+            self.balance()
+        except BaseException:
+            self._leases.stop()  # else it would count as a worker that decides nothing
+            raise
 
     @classmethod
     def _prepared(cls, db: Database, lock: StoreLock | None = None, *, lease_ms: int = LEASE_MS) -> Store:
