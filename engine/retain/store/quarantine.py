@@ -8,6 +8,7 @@ from retain.errors import NotFoundError
 from retain.model import Instant, Json, MessageKind
 from retain.store.acceptance import Sources, counter, events_of_rows, raise_counter
 from retain.store.codec import EVENT_COLUMNS, KIND_NUMBER, decode, encode
+from retain.store.committing import INSERT_AUDIT
 from retain.store.database import Database, Session
 from retain.store.facts import UPDATED
 from retain.store.fresh import FreshEvents
@@ -89,9 +90,7 @@ class QuarantineMethods(SharingMethods):
     def audit(self, who: str, what: str, details: dict[str, Json], *, at: Instant) -> None:
         """Keep who did what."""
         with self._db.write() as session:
-            session.change(
-                "INSERT INTO audit (at, who, what, details) VALUES (?, ?, ?, ?)", (at, who, what, encode(details))
-            )
+            session.change(INSERT_AUDIT, (at, who, what, encode(details)))
 
     def list_audit(
         self,

@@ -45,7 +45,7 @@ schema_version = Table(
 counters = Table(
     "counters",
     metadata,
-    Column("name", Text, primary_key=True, comment="last_seq, last_customer, watermark, breaker:RULE = its reset"),
+    Column("name", Text, primary_key=True, comment="last_seq, watermark, breaker:RULE = its reset, starts:RULE, …"),
     Column("value", BigInteger, nullable=False, comment="never falls, so that no number is given twice"),
 )
 
