@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -14,16 +15,14 @@ from typing import TypeAlias
 import pytest
 
 from decide_help import NOON, plan
-from retain.app.simulation.beside import Beside, can_copy, processors
+from retain.app.simulation.beside import Beside, can_copy
 from retain.app.simulation.sharing import MessageIds, Shares, can_be_shared_out, is_twice
-from retain.errors import RetainError
+from retain.errors import ConditionError, IngestError, NotFoundError, RetainError, TemporaryError
 from retain.instants import DAY, HOUR
-from retain.model import Message, MessageKind
+from retain.model import Message, MessageKind, Place, Problem
 from shares_help import simulated_twice
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or processors() == 1, reason="this machine makes no copies of a process"
-)
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="this system makes no copies of a process")
 
 RULES = """
 policies: {email: {consent: marketing, unknown: allow, caps: [1 per 2d], quiet: "22:00-06:00"}}
@@ -168,6 +167,21 @@ def test_what_is_raised_beside_is_raised_where_the_result_is_asked_for() -> None
 
     with pytest.raises(RetainError, match="here: no"):
         Beside(fail).result()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RetainError("no", where="here", cure="do otherwise"),
+        NotFoundError("rule", "greet", ["greeting"]),
+        IngestError("too_large", "it is too large"),
+        TemporaryError("busy", after=3.0),
+        ConditionError(Problem(Place("a.yaml", 1, 2), "E101", "no", "yes")),
+    ],
+)
+def test_an_error_comes_whole_out_of_another_process(error: RetainError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 def test_a_process_that_may_start_none_does_the_work_itself() -> None:

@@ -16,7 +16,7 @@ from retain.app.planning.history import History
 from retain.app.planning.sides import Side
 from retain.app.planning.waiting import Membership, Waiting, fates_of, memberships, waiting_runs
 from retain.app.planning.worlds import Log, World, copy_of, past_world
-from retain.app.simulation.beside import Beside
+from retain.app.simulation.beside import Beside, how_many
 from retain.app.simulation.feeding import drain
 from retain.instants import DAY
 from retain.model import Instant, Millis
@@ -66,7 +66,7 @@ def plan_edit(
     ahead: Millis = AHEAD,
     alone: bool = False,
     progress: Callable[[int], None] | None = None,
-    processes: int = 2,
+    processes: int | None = None,
 ) -> PlanReport:
     """Play both rule sets over the last days, and over those to come.
 
@@ -77,7 +77,8 @@ def plan_edit(
         since: how far back, in milliseconds.
         ahead: how far on, in milliseconds.
         alone: play only the rules that differ: quicker, but what other rules make of it is not seen.
-        processes: 2 plays both sides at once, where the machine can; 1 one after the other. What comes out is the same.
+        processes: 2 plays both sides at once, where the machine can; 1 one after the other; None is 2
+            where there is more than one processor. What comes out is the same.
     """
     edits = edits_between(base, head)
     if not edits:
@@ -106,7 +107,7 @@ def _with_ahead(
     store: Store,
     folder: Path,
     until: Instant,
-    processes: int,
+    processes: int | None,
 ) -> PlanReport:
     at, names = past.end, renamed(base, head)
     plans = base.plan(), head.plan()
@@ -123,7 +124,7 @@ def _with_ahead(
             drain(new.pipeline, until)
             return new.log, waiting, segments
 
-    with Beside(deploy, here=processes == 1) as other:
+    with Beside(deploy, here=how_many(processes, 2) == 1) as other:
         drain(old.pipeline, until)
         log, waiting, segments = other.result()
     with Store.open(path, scratch=True) as copy:
@@ -148,7 +149,7 @@ def past_worlds(
     start: Instant,
     folder: Path,
     progress: Callable[[int], None] | None,
-    processes: int = 2,
+    processes: int | None = None,
     *,
     log: bool = True,
 ) -> Iterator[tuple[World, World]]:
@@ -169,7 +170,7 @@ def past_worlds(
             world.play(history.since(start), history.at, knowing.beside(store), told)
             return world.log
 
-    with Beside(lambda: play(1, None), here=processes == 1) as other:
+    with Beside(lambda: play(1, None), here=how_many(processes, 2) == 1) as other:
         logs = play(0, progress), other.result()
     with Store.open(paths[0], scratch=True) as known, Store.open(paths[1], scratch=True) as copy:
         stores = known, copy

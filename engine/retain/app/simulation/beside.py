@@ -69,9 +69,8 @@ class Beside(Generic[T]):
 
 
 def can_copy() -> bool:
-    """Whether a copy of this process can work: on Linux, with more than one processor, and while it has one thread."""
-    able = sys.platform == "linux" and not current_process().daemon
-    return able and processors() > 1 and _threads() == 1
+    """Whether a copy of this process can work: on Linux, and while it has one thread."""
+    return sys.platform == "linux" and not current_process().daemon and _threads() == 1
 
 
 def _threads() -> int:
@@ -79,6 +78,11 @@ def _threads() -> int:
     if sys.version_info >= (3, 12):
         return len(os.listdir("/proc/self/task"))
     return threading.active_count()
+
+
+def how_many(asked: int | None, most: int) -> int:
+    """Over how many processes work is shared out: so many as are asked for, else one a processor, `most` at most."""
+    return asked or min(processors(), most)
 
 
 def processors() -> int:

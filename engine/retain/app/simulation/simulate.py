@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from retain.app.simulation.beside import can_copy, processors
+from retain.app.simulation.beside import can_copy, how_many
 from retain.app.simulation.deciding import Work, decide, decide_in_shares
 from retain.app.simulation.feeding import CHUNK, Given
 from retain.app.simulation.ordering import Ordered
@@ -55,7 +55,7 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="retain-simulate-") as name:
         folder = Path(name)
         ordered = Ordered(folder)
-        count = 1 if observe is not None or not can_be_shared_out(plan) else processes or min(processors(), _MOST)
+        count = 1 if observe is not None or not can_be_shared_out(plan) else how_many(processes, _MOST)
         shares = Shares(count)
         taken = _cut(messages, start, end)
         ordered.take(shares.watch(taken) if count > 1 else taken)
