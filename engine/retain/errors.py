@@ -62,14 +62,6 @@ class RetainError(Exception):
 def _again(kind: type[RetainError], args: tuple[object, ...]) -> RetainError:
     return kind.__new__(kind, *args)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Whole for another process: what makes an error is not what its class is called with."""
-        return _again, (type(self), self.args), self.__dict__
-
-
-def _again(kind: type[RetainError], args: tuple[object, ...]) -> RetainError:
-    return kind.__new__(kind, *args)
-
 
 class ConfigError(RetainError):
     """retain.yaml or a secret reference cannot be used."""
