@@ -57,10 +57,14 @@ def test_members_are_counted_and_named(shop: Path) -> None:
 
 
 def test_explain_says_what_each_line_costs(shop: Path) -> None:
-    found = here("-C", shop, "segments", "show", "buyers", "--explain", "--json").json
-    assert found["customers"] == 5
-    lines = [(line["true"], line["left"], line["lost_to_it_alone"]) for line in found["lines"]]
-    assert lines == [(3, 3, 1), (3, 2, 0), (2, 1, 1)]
+    found = here("-C", shop, "segments", "show", "buyers", "--explain", "--json")
+    assert (found.json["customers"], found.json["passing"]) == (5, 1)
+    assert [(one["true"], one["lost"], one["alone"]) for one in found.json["clauses"]] == [
+        (3, 2, 1),
+        (3, 1, 0),
+        (2, 1, 1),
+    ]
+    assert here("-C", shop, "explain", "--why-not", "buyers", "--json").out == found.out
 
 
 def test_an_unknown_segment_is_told_with_the_nearest_name(shop: Path) -> None:

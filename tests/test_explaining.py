@@ -192,7 +192,20 @@ def test_each_clause_says_whom_it_loses_and_whom_it_alone_keeps_out() -> None:
         found.event(f"c{number}", "order_completed", {})
     losses = losses_of(found.plan, found.store, "vip", found.now + 1)
     assert (losses.customers, losses.passing) == (5, 1)
-    assert [(one.lost, one.unknown, one.alone) for one in losses.clauses] == [(3, 2, 2), (1, 0, 1), (0, 0, 0)]
+    assert [(one.loss.lost, one.loss.unknown, one.loss.alone) for one in losses.clauses] == [
+        (3, 2, 2),
+        (1, 0, 1),
+        (0, 0, 0),
+    ]
+
+
+def test_what_a_rule_asks_of_its_event_is_unknown_of_everybody() -> None:
+    found = world()
+    found.event("c1", "cart_updated", {"total": 30})
+    losses = losses_of(found.plan, found.store, "cart", found.now)
+    of_customer, of_event = (one.loss for one in losses.clauses)
+    assert (of_customer.held, of_customer.lost) == (1, 0)
+    assert (of_event.held, of_event.lost, of_event.unknown, of_event.alone) == (0, 1, 1, 1)
 
 
 @pytest.fixture
@@ -257,11 +270,12 @@ def test_history_and_explain_fit_80_columns_without_colour(shop: Path) -> None:
 
 
 def test_explain_over_everybody_as_json(shop: Path) -> None:
+    clause = {"label": "if 1", "text": "customer.email is present"}
     assert ask(shop, "explain", "--why-not", "named", "--json").json == {
         "name": "named",
         "customers": 2,
         "passing": 1,
-        "clauses": [{"label": "if 1", "text": "customer.email is present", "lost": 1, "unknown": 0, "alone": 1}],
+        "clauses": [clause | {"true": 1, "lost": 1, "unknown": 0, "alone": 1}],
     }
     assert "did you mean named?" in ask(shop, "explain", "--why-not", "nmaed").err
 

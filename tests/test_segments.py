@@ -76,16 +76,21 @@ def test_members_and_their_number_are_those_of_the_interpreter(shop: tuple[World
 
 def test_what_each_line_costs_is_counted_by_one_query(shop: tuple[World, Store]) -> None:
     world, store = shop
+    unknown = 0
     for nodes in segments(2, 25):
         total, lines = Members(store, condition(*nodes), world.setting.zone, world.setting.now).losses()
-        held = [world.whom(node, True) for node in nodes]
+        held, false = ([world.whom(node, want) for node in nodes] for want in (True, False))
         everybody = set(range(1, len(world.people) + 1))
         assert total == len(everybody)
         for index, line in enumerate(lines):
-            others = set.intersection(everybody, *held[:index], *held[index + 1 :])
+            before = set.intersection(everybody, *held[:index])
+            others = set.intersection(before, *held[index + 1 :])
             assert line.held == len(held[index])
-            assert line.left == len(set.intersection(*held[: index + 1]))
+            assert line.lost == len(before - held[index])
+            assert line.unknown == len(before - held[index] - false[index])
             assert line.alone == len(others - held[index])
+            unknown += line.unknown
+    assert unknown > 100
 
 
 INDEXED = {

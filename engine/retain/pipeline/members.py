@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import partial
+from typing import TypeAlias, cast
 
-from retain.language.codegen.conditions import compile_test
+from retain.language.codegen.conditions import compile_values
 from retain.language.condition import Condition
+from retain.language.evaluation.values import type_of
 from retain.language.scope import History, Scope
 from retain.language.sql import statements
 from retain.language.sql.conditions import Search, SqlCompiler
 from retain.language.sql.setting import Setting
-from retain.language.sql.statements import Statement
+from retain.language.sql.statements import Asked, Statement
+from retain.language.syntax.ast import Node
 from retain.language.time.schedules import zone_of
 from retain.model import Instant
 from retain.pipeline.load import decode
@@ -25,6 +29,9 @@ SPAN = 100_000  # ids that one query looks through, so that what it finds fits i
 OPEN = 5_000  # customers whom Python decides about at a time
 MANY = 10  # events a customer, on average, above which reading all of them costs more than looking into few
 
+Pattern: TypeAlias = tuple[bool | None, ...]  # of one customer, the verdict on each clause
+_VERDICTS: Mapping[int, bool | None] = {statements.YES: True, statements.NO: False, statements.UNKNOWN: None}
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:
@@ -32,12 +39,14 @@ class Loss:
 
     Args:
         held: for how many customers it is true.
-        left: for how many it and all clauses before it are.
-        alone: how many are not found because of it alone.
+        lost: how many come as far as this clause, and no farther.
+        unknown: for how many of those it is neither true nor false, because a value is missing.
+        alone: how many pass every other clause, so that this one alone keeps them out.
     """
 
     held: int
-    left: int
+    lost: int
+    unknown: int
     alone: int
 
 
@@ -71,27 +80,28 @@ class Members:
         ((surely, perhaps),) = self._ask(lambda compiler: statements.count(compiler, self._search(compiler)))
         found: int = surely
         if perhaps:
-            for page in self._undecided(lambda compiler: [self._search(compiler)]):
+            for page in self._undecided(lambda compiler: [Asked(self._search(compiler))]):
                 found += sum(all(held) for held in self._decided(page).values())
         return found
 
     def losses(self) -> tuple[int, list[Loss]]:
-        """How many customers there are, and what each clause costs."""
+        """How many customers there are, and what each clause costs.
+
+        What is asked of an event is unknown, since none is being decided.
+        """
         nodes = self._condition.nodes
 
-        def clauses(compiler: SqlCompiler) -> list[Search]:
-            return [compiler.everybody([node]) for node in nodes]
+        def clauses(compiler: SqlCompiler) -> list[Asked]:
+            return [_asked(compiler, node) for node in nodes]
 
         rows = self._ask(lambda compiler: statements.patterns(compiler, clauses(compiler)))
-        counts: dict[tuple[bool, ...], int] = {}
+        counts: Counter[Pattern] = Counter()
         for *found, number in rows:
             if statements.PERHAPS not in found:
-                pattern = tuple(how == statements.YES for how in found)
-                counts[pattern] = counts.get(pattern, 0) + number
+                counts[tuple(_VERDICTS[how] for how in found)] += number
         if any(statements.PERHAPS in row[:-1] for row in rows):
             for page in self._undecided(clauses):
-                for held in self._decided(page).values():
-                    counts[held] = counts.get(held, 0) + 1
+                counts.update(self._decided(page).values())
         return sum(row[-1] for row in rows), [_loss(counts, index) for index in range(len(nodes))]
 
     def _page(self, compiler: SqlCompiler, ids: statements.Ids) -> Statement:
@@ -117,20 +127,20 @@ class Members:
     def _compiler(self, setting: Setting) -> SqlCompiler:
         return SqlCompiler(self._store.database, setting, indexed=self._indexed)
 
-    def _undecided(self, clauses: Callable[[SqlCompiler], list[Search]]) -> Iterator[list[int]]:
+    def _undecided(self, clauses: Callable[[SqlCompiler], list[Asked]]) -> Iterator[list[int]]:
         """Customers of whom the database cannot tell some clause, a page at a time."""
         ids = statements.Ids(limit=OPEN)
         while rows := self._ask(partial(_open_to_some, clauses=clauses, ids=ids)):
             ids = replace(ids, after=rows[-1][0])
             yield [row[0] for row in rows]
 
-    def _decided(self, ids: Sequence[int]) -> dict[int, tuple[bool, ...]]:
-        """For each customer, which clauses are true."""
-        found: dict[int, tuple[bool, ...]] = {}
-        tests = [compile_test(node) for node in self._condition.nodes] if ids else []
+    def _decided(self, ids: Sequence[int]) -> dict[int, Pattern]:
+        """For each customer, the verdict on every clause."""
+        found: dict[int, Pattern] = {}
+        verdicts = compile_values([(node, False) for node in self._condition.nodes])
         for start in range(0, len(ids), OPEN):
             scopes = self._scopes(ids[start : start + OPEN])
-            found |= {customer: tuple(test(scope) for test in tests) for customer, scope in scopes.items()}
+            found |= {customer: cast(Pattern, verdicts(scope)) for customer, scope in scopes.items()}
         return found
 
     def _scopes(self, ids: Sequence[int]) -> Mapping[int, Scope]:
@@ -153,15 +163,21 @@ class Members:
         }
 
 
+def _asked(compiler: SqlCompiler, node: Node) -> Asked:
+    fails = compiler.everybody([node], False) if type_of(node).nullable else None
+    return Asked(compiler.everybody([node]), fails)
+
+
 def _open_to_some(
-    compiler: SqlCompiler, clauses: Callable[[SqlCompiler], list[Search]], ids: statements.Ids
+    compiler: SqlCompiler, clauses: Callable[[SqlCompiler], list[Asked]], ids: statements.Ids
 ) -> Statement:
     return statements.undecided(compiler, clauses(compiler), ids)
 
 
-def _loss(counts: Mapping[tuple[bool, ...], int], index: int) -> Loss:
-    held = sum(number for pattern, number in counts.items() if pattern[index])
-    left = sum(number for pattern, number in counts.items() if all(pattern[: index + 1]))
-    others = [(pattern[:index] + pattern[index + 1 :], pattern[index], number) for pattern, number in counts.items()]
-    alone = sum(number for rest, own, number in others if all(rest) and not own)
-    return Loss(held, left, alone)
+def _loss(counts: Mapping[Pattern, int], index: int) -> Loss:
+    held = sum(number for found, number in counts.items() if found[index])
+    kept_out = [(found, number) for found, number in counts.items() if not found[index]]
+    lost = [(found, number) for found, number in kept_out if all(found[:index])]
+    unknown = sum(number for found, number in lost if found[index] is None)
+    alone = sum(number for found, number in lost if all(found[index + 1 :]))
+    return Loss(held, sum(number for _, number in lost), unknown, alone)

@@ -14,9 +14,9 @@ from retain.language.rules import RuleSet, Segment
 from retain.language.sql.cost import Cost, asked_of_all, cost_of
 from retain.language.sql.indexes import index_name, index_statement
 from retain.model import Instant, Json
-from retain.pipeline.members import Loss, Members
+from retain.pipeline.members import Members
 
-__all__ = ["Loss", "Segment", "asked_of_all"]
+__all__ = ["asked_of_all"]
 
 
 def find_segment(project: Project, name: str) -> Segment:
@@ -66,12 +66,6 @@ def member_keys(project: Project, segment: Segment, now: Instant) -> Iterator[st
         for page in _members(store, project, segment, now).pages():
             names = names_of(store, page)
             yield from (names[customer] for customer in page)
-
-
-def losses(project: Project, segment: Segment, now: Instant) -> tuple[int, list[Loss]]:
-    """How many customers there are, and what each clause of a segment costs."""
-    with reading(project.config) as store:
-        return _members(store, project, segment, now).losses()
 
 
 def wanted_indexes(ruleset: RuleSet, database: str) -> dict[str, str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 
 from retain.language.sql.conditions import Search, SqlCompiler, Verdict
 from retain.language.sql.operand import bound, compared, raw
 from retain.language.sql.source import CUSTOMERS, DOC, EVENTS, Sql
 
 Statement = Select[tuple[int, ...]]
-YES, PERHAPS, NO = 1, 2, 0
+YES, PERHAPS, UNKNOWN, NO = 1, 2, 3, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,24 @@ class Ids:
 
 
 ALL = Ids()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One clause, asked of everybody.
+
+    Args:
+        holds: for whom it is true.
+        fails: for whom it is false, where a missing value can make it neither; None where the others are all.
+    """
+
+    holds: Search
+    fails: Search | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the database decides alone."""
+        return self.holds.verdict.is_exact and (self.fails is None or self.fails.verdict.is_exact)
 
 
 def members(compiler: SqlCompiler, search: Search, ids: Ids = ALL) -> Statement:
@@ -50,28 +68,36 @@ def count(compiler: SqlCompiler, search: Search) -> Statement:
     return _from(select(*columns), compiler, search, ALL).where(verdict.may)
 
 
-def patterns(compiler: SqlCompiler, clauses: Sequence[Search]) -> Statement:
-    """How many customers each combination of verdicts has: for each clause 1, 2 or 0, and at the end the count."""
+def patterns(compiler: SqlCompiler, clauses: Sequence[Asked]) -> Statement:
+    """How many customers each combination of verdicts has: one for each clause, and at the end the count."""
     names = [f"clause{number}" for number in range(len(clauses))]
-    columns = [_how(clause.verdict).label(name) for clause, name in zip(clauses, names, strict=True)]
-    inner = _from(select(*columns), compiler, clauses[0], ALL).subquery("verdicts")
+    columns = [_which(clause).label(name) for clause, name in zip(clauses, names, strict=True)]
+    inner = _from(select(*columns), compiler, clauses[0].holds, ALL).subquery("verdicts")
     found = [inner.c[name] for name in names]
     return select(*found, func.count()).group_by(*found)
 
 
-def undecided(compiler: SqlCompiler, clauses: Sequence[Search], ids: Ids = ALL) -> Statement:
-    """Customers for whom the database cannot tell some clause, in order of id: the id and the verdicts."""
-    verdicts = [clause.verdict for clause in clauses]
-    left = [and_(verdict.may, verdict.sure.is_not(true())) for verdict in verdicts if not verdict.is_exact]
-    query = _from(select(CUSTOMERS.c.id, *map(_how, verdicts)), compiler, clauses[0], ids).where(or_(*left))
+def undecided(compiler: SqlCompiler, clauses: Sequence[Asked], ids: Ids = ALL) -> Statement:
+    """Ids of customers for whom the database cannot tell some clause, in order."""
+    left = [compared(_which(clause), "=", raw(str(PERHAPS))) for clause in clauses if not clause.is_exact]
+    query = _from(select(CUSTOMERS.c.id), compiler, clauses[0].holds, ids).where(or_(*left))
     return query.order_by(CUSTOMERS.c.id).limit(ids.limit)
 
 
 def _how(verdict: Verdict) -> Sql:
-    holds = [(verdict.sure, raw(str(YES)))]
-    if not verdict.is_exact:
-        holds.append((verdict.may, raw(str(PERHAPS))))
-    return case(*holds, else_=raw(str(NO)))
+    return case(*_told(verdict, YES), else_=raw(str(NO)))
+
+
+def _which(clause: Asked) -> Sql:
+    holds = _told(clause.holds.verdict, YES)
+    if clause.fails is None:
+        return case(*holds, else_=raw(str(NO)))
+    return case(*holds, *_told(clause.fails.verdict, NO), else_=raw(str(UNKNOWN)))
+
+
+def _told(verdict: Verdict, surely: int) -> list[tuple[Sql, Sql]]:
+    told = [(verdict.sure, raw(str(surely)))]
+    return told if verdict.is_exact else [*told, (verdict.may, raw(str(PERHAPS)))]
 
 
 def _from(query: Statement, compiler: SqlCompiler, search: Search, ids: Ids) -> Statement:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
-from rich.padding import Padding
 from rich.text import Text
 
 from retain.app.projects.project import Project
 from retain.app.reports.describing import find_rule
 from retain.app.reports.explaining import Explanation, explain_rule
-from retain.app.reports.figures import counted
 from retain.app.reports.losing import losses_of
 from retain.app.reports.reading import reading, short_key, time_or_none
 from retain.app.reports.times import show_time, zone_name
 from retain.app.reports.unsent import Unsent
 from retain.model import Instant
 from retain.serve.cli.context import load, now, zone_of
+from retain.serve.cli.losses import show_losses
 from retain.serve.cli.output import (
     BAD,
     CAREFUL,
@@ -30,10 +29,8 @@ from retain.serve.cli.output import (
     hint,
     json_option,
     print_json,
-    progress,
     say_labelled,
     show,
-    title,
 )
 
 MARKS = {"ok": GOOD, "NO": BAD, "??": CAREFUL}
@@ -135,21 +132,9 @@ def _grouped(unsent: Sequence[Unsent]) -> dict[tuple[str, str], list[str]]:
 
 
 def _explain_losses(project: Project, name: str, at: Instant, *, as_json: bool) -> None:
-    with reading(project.config) as store, progress("looking at") as report:
-        found = losses_of(project.plan(), store, name, at, progress=report)
-    if as_json:
-        print_json(found.as_json())
-        return
-    title(name, f"{found.passing:,} of {counted(found.customers, 'customer')}")
-    table = columns("", "", "left", "lost", "missing", "alone", right=["left", "lost", "missing", "alone"], fold=[""])
-    left = found.customers
-    for clause in found.clauses:
-        left -= clause.lost
-        counts = [f"{count:,}" for count in (left, clause.lost, clause.unknown, clause.alone)]
-        table.add_row(Text(clause.label, style=QUIET), clause.text, *counts)
-    show(table, indent=2)
-    legend = "lost: at this clause; missing: those of them without a value; alone: kept out by nothing else"
-    emit(Padding(Text(legend, style=QUIET), (0, 0, 0, 2)))
+    with reading(project.config) as store:
+        found = losses_of(project.plan(), store, name, at)
+    show_losses(found, as_json=as_json)
 
 
 def _hints(found: Explanation) -> None:

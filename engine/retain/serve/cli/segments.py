@@ -6,19 +6,18 @@ from collections.abc import Sequence
 
 import click
 
+from retain.app.reports.losing import losses_of
+from retain.app.reports.reading import reading
 from retain.app.reports.segments import (
-    Loss,
-    Segment,
     asked_of_all,
     count_members,
     find_segment,
     has_its_index,
-    losses,
     member_keys,
     segment_json,
 )
-from retain.model import Json
 from retain.serve.cli.context import load, now
+from retain.serve.cli.losses import show_losses
 from retain.serve.cli.output import QUIET, columns, hint, json_option, pairs, print_json, say, show, title
 
 
@@ -67,8 +66,9 @@ def show_(name: str, what: str | None, as_json: bool) -> None:
                 click.echo(key)
         return
     if what == "explain":
-        total, lines = losses(project, segment, now())
-        _show_losses(segment, total, lines, as_json=as_json)
+        with reading(project.config) as store:
+            found = losses_of(project.plan(), store, segment.name, now())
+        show_losses(found, as_json=as_json)
         return
     count = count_members(project, segment, now())
     if as_json:
@@ -83,25 +83,6 @@ def show_(name: str, what: str | None, as_json: bool) -> None:
         click.echo()
         _show_lines(told["if"])
         hint(f"retain segments show {name} --explain", f"retain segments show {name} --ids")
-
-
-def _show_losses(segment: Segment, total: int, lines: list[Loss], *, as_json: bool) -> None:
-    texts = [clause.text for clause in segment.condition.clauses]
-    if as_json:
-        told: list[Json] = [
-            {"if": text, "true": line.held, "left": line.left, "lost_to_it_alone": line.alone}
-            for text, line in zip(texts, lines, strict=True)
-        ]
-        print_json({"name": segment.name, "customers": total, "lines": told})
-        return
-    title(segment.name, f"{total:,} customers")
-    numbers = ("true for", "left", "lost here", "lost to it alone")
-    table = columns("line", *numbers, right=numbers, fold=["line"])
-    before = total
-    for text, line in zip(texts, lines, strict=True):
-        table.add_row(text, *(f"{number:,}" for number in (line.held, line.left, before - line.left, line.alone)))
-        before = line.left
-    show(table)
 
 
 def _show_lines(lines: Sequence[str]) -> None:
