@@ -11,8 +11,10 @@ from cli_help import bare, events_file, here, project, retain, too_wide, track
 from daemon_help import Shop, running, wait_until
 from retain.app.reports.audit import deeds_of
 from retain.decide.operations import hold
+from retain.model import RunState
 from retain.store.rows import AuditRow, Batch
 from retain.store.store import Store
+from store_help import run
 
 CART = [track("1", "Product Added", "", 1, cart_id="k")]
 WAITS = """\
@@ -89,7 +91,7 @@ def test_starts_reloads_and_steps_back_are_in_the_audit_trail(tmp_path: Path) ->
 
 def test_a_run_that_is_held_can_be_let_try_again_by_a_command(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop")
-    shop.write(WAITS)
+    shop.write(WAITS.replace("1s", "1h"))
     with running(shop) as daemon:
         call = {"type": "track", "userId": "ann", "event": "Signed Up", "messageId": "m1"}
         daemon.ask("POST", "/v1/batch", {"batch": [call]})
@@ -104,6 +106,16 @@ def test_a_run_that_is_held_can_be_let_try_again_by_a_command(tmp_path: Path) ->
     assert (again.code, again.out.splitlines()[0]) == (1, "retried  0 runs")
     assert "held" not in here("-C", shop.folder, "runs", "list").out
     assert "runs retry  1 run" in here("-C", shop.folder, "audit", "--who", "ada").out
+
+
+def test_many_runs_are_let_try_again_a_part_at_a_time(tmp_path: Path) -> None:
+    folder = bare(tmp_path / "shop", WAITS)
+    with Store.open(folder / "retain.db") as store:
+        store.commit(Batch(runs=[run(f"r{number}", rule="waits", state=RunState.HELD) for number in range(501)]))
+    here("-C", folder, "runs", "retry", "--all")
+    asked = [line["details"]["ids"] for line in here("-C", folder, "audit", "--json").json]
+    assert [len(ids) for ids in asked] == [1, 500]
+    assert len({name for ids in asked for name in ids}) == 501
 
 
 def hold_all(shop: Shop) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from retain.serve.cli.context import config, leave, load
 from retain.serve.cli.output import BAD, CAREFUL, GOOD, print_json, say
 
 _TO_DECIDE = frozenset({"accept", "close_task", "drop_events", "retry_events", "retry_runs"})
+_TOGETHER = 500  # in one request, so that nothing else waits long for a daemon that does many
 
 
 class Ask(Protocol):
@@ -73,15 +74,29 @@ def tell_done(answer: Json, word: str, name: str, otherwise: str, *, as_json: bo
         say(f"{name} {otherwise}")
 
 
-def tell_counted(answer: Json, word: str, one: str, *, as_json: bool) -> None:
-    """How many were done, and why others were not; exit code 1 where some were not."""
-    refused = answer["refused"]
+def act_on(name: str, word: str, one: str, ids: Sequence[str], *, by: str | None, as_json: bool, **more: Json) -> None:
+    """Do one thing with many, a part at a time, and tell how many were done and why others were not.
+
+    Exit code 1 where some were not.
+
+    Args:
+        word: what the answer calls those that were done.
+        one: what one of them is called.
+    """
+    done = 0
+    refused: dict[str, str] = {}
+    if ids:
+        with asking(by) as ask:
+            for start in range(0, len(ids), _TOGETHER):
+                answer = ask(name, ids=list(ids[start : start + _TOGETHER]), **more)
+                done += answer[word]
+                refused |= answer["refused"]
     if as_json:
-        print_json({word: answer[word], "refused": refused})
+        print_json({word: done, "refused": refused})
     else:
-        say((f"{word}  ", GOOD if answer[word] else CAREFUL), counted(answer[word], one))
-        for name, why in refused.items():
-            say(("not ", BAD), f"{name}: {why}")
+        say((f"{word}  ", GOOD if done else CAREFUL), counted(done, one))
+        for which, why in refused.items():
+            say(("not ", BAD), f"{which}: {why}")
     if refused:
         leave(1)
 

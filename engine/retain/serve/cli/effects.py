@@ -13,7 +13,7 @@ from retain.app.reports.reading import chosen, names_of
 from retain.app.reports.rows import effect_json
 from retain.app.reports.times import show_time, zone_name
 from retain.model import Effect, EffectState, Json
-from retain.serve.cli.acting import asking, tell_counted, ways_on
+from retain.serve.cli.acting import act_on, ways_on
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import (
@@ -36,7 +36,6 @@ F = TypeVar("F", bound=Callable[..., None])
 STATES = click.Choice([state.value for state in EffectState])
 _OPEN = (EffectState.DEAD, EffectState.IN_DOUBT)
 _ALL = 1_000_000
-_CHUNK = 500
 
 
 @click.group("effects")
@@ -129,14 +128,14 @@ def _which(function: F) -> F:
 @_which
 def retry(by: str | None, as_json: bool, **which: Json) -> None:
     """Try dead letters, and effects in doubt that are named, once more; every check before a send is made again."""
-    _act("retry_effects", "retried", _wanted(**which), by, as_json)
+    act_on("retry_effects", "retried", "effect", _wanted(**which), by=by, as_json=as_json)
 
 
 @command.command("drop")
 @_which
 def drop(by: str | None, as_json: bool, **which: Json) -> None:
     """Give dead letters, and effects in doubt that are named, up; the runs that wait for them end as failed."""
-    _act("drop_effects", "dropped", _wanted(**which), by, as_json)
+    act_on("drop_effects", "dropped", "effect", _wanted(**which), by=by, as_json=as_json)
 
 
 @command.command("confirm")
@@ -147,7 +146,7 @@ def drop(by: str | None, as_json: bool, **which: Json) -> None:
 def confirm(ids: tuple[str, ...], given: tuple[str, ...], by: str | None, as_json: bool) -> None:
     """Say that effects in doubt were carried out; the runs that wait for them go on."""
     output = dict(_named(text) for text in given)
-    _act("confirm_effects", "confirmed", list(ids), by, as_json, output=output)
+    act_on("confirm_effects", "confirmed", "effect", ids, by=by, as_json=as_json, output=output)
 
 
 def _named(text: str) -> tuple[str, Json]:
@@ -172,15 +171,3 @@ def _wanted(
         states = (EffectState.DEAD,)
         found = store.list_effects(rule=which.rule, states=states, since=which.since, until=which.until, limit=_ALL)
     return [effect.id for effect in found]
-
-
-def _act(name: str, word: str, ids: list[str], by: str | None, as_json: bool, **more: Json) -> None:
-    done = 0
-    refused: dict[str, str] = {}
-    if ids:
-        with asking(by) as ask:
-            for start in range(0, len(ids), _CHUNK):
-                answer = ask(name, ids=ids[start : start + _CHUNK], **more)
-                done += answer[word]
-                refused |= answer["refused"]
-    tell_counted({word: done, "refused": refused}, word, "effect", as_json=as_json)

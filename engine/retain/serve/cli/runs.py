@@ -13,7 +13,7 @@ from retain.app.reports.reading import chosen, find_run, log_of, names_of, stuck
 from retain.app.reports.rows import decision_json, effect_json, run_json
 from retain.app.reports.times import show_time, zone_name
 from retain.model import DecisionRow, Run, RunState
-from retain.serve.cli.acting import act, tell_counted, tell_done, ways_on
+from retain.serve.cli.acting import act, act_on, tell_done, ways_on
 from retain.serve.cli.context import zone_of
 from retain.serve.cli.filters import by_option, customer_option, limit_option, period_options, rule_option
 from retain.serve.cli.output import (
@@ -157,9 +157,7 @@ def retry(run_ids: tuple[str, ...], rule: str | None, everything: bool, by: str 
     """
     if not run_ids and not everything and rule is None:
         raise click.UsageError("Name runs, or say which: --rule RULE, or --all.")
-    ids = list(run_ids) or _held(rule)
-    answer = act("retry_runs", by=by, ids=ids) if ids else {"retried": 0, "refused": {}}
-    tell_counted(answer, "retried", "run", as_json=as_json)
+    act_on("retry_runs", "retried", "run", run_ids or _held(rule), by=by, as_json=as_json)
 
 
 def _held(rule: str | None) -> list[str]:
