@@ -9,7 +9,7 @@ import pytest
 from condition_world import checked, checked_value, environment
 from conditions_help import ENVIRONMENT, NOON, condition, customer, node
 from retain.instants import DAY
-from retain.language.codegen.conditions import compile_test, source_of
+from retain.language.codegen.conditions import compile_lookups, compile_test, source_of
 from retain.language.condition import Expression, needs_of
 from retain.language.evaluation.interpreter import evaluate
 from retain.model import Json, Place
@@ -131,6 +131,14 @@ def test_deep_and_wide_conditions_compile() -> None:
     scope = customer({"consent": True, "ltv": 0.5, "points": 119})
     for text in (deep, wide):
         assert compile_test(node(text))(scope) is (evaluate(node(text), scope) is True)
+
+
+def test_any_number_of_values_is_looked_up_at_once() -> None:
+    items = checked_value("event.items", environment())
+    tables = [{None: 0, 3: 1 << place} for place in range(4_000)]
+    looked_up = compile_lookups([(items, False)] * 4_000, tables, 1 << 4_000)
+    assert looked_up(customer(event={"items": 3})) == (1 << 4_001) - 1
+    assert looked_up(customer()) == 1 << 4_000
 
 
 def test_texts_of_people_reach_the_generated_code_only_as_constants() -> None:

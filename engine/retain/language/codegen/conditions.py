@@ -32,6 +32,8 @@ from retain.language.syntax import ast
 from retain.language.syntax.ast import Node
 from retain.model import Fields, Json
 
+_IN_A_ROW = 100  # Python's compiler gives up at a chain of some thousand operators
+
 
 class Table(Protocol):
     """Bits by value."""
@@ -79,9 +81,13 @@ def compile_lookups(wanted: Sequence[tuple[Node, bool]], tables: Sequence[Table]
     """
     module = _new_module()
     body = Body(module)
-    parts = [module.constant(first)]
-    for (node, is_test), table in zip(wanted, tables, strict=True):
-        parts.append(f"{module.constant(table)}[{body.test(node, True) if is_test else body.value(node)}]")
+    parts = [
+        f"{module.constant(table)}[{body.test(node, True) if is_test else body.value(node)}]"
+        for (node, is_test), table in zip(wanted, tables, strict=True)
+    ]
+    lines = [f"found = {module.constant(first)}"]
+    for start in range(0, len(parts), _IN_A_ROW):
+        lines.append(f"found |= {' | '.join(parts[start : start + _IN_A_ROW])}")
 
     def slow(scope: Scope) -> int:
         found = first
@@ -90,7 +96,7 @@ def compile_lookups(wanted: Sequence[tuple[Node, bool]], tables: Sequence[Table]
             found |= table[value is True if is_test else value]
         return found
 
-    return cast(Callable[[Scope], int], _build(module, [*body.new_bindings(), f"return {' | '.join(parts)}"], slow))
+    return cast(Callable[[Scope], int], _build(module, [*body.new_bindings(), *lines, "return found"], slow))
 
 
 def _first_failing(nodes: Sequence[Node], scope: Scope) -> int:
