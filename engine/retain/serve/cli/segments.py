@@ -30,14 +30,15 @@ def command() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the segments, and how each finds its customers."""
-    segments = load().ruleset.segments
+    ruleset = load().ruleset
+    segments = ruleset.segments
     if as_json:
         print_json([segment_json(segment) for _, segment in sorted(segments.items())])
         return
     if not segments:
         say("no segments", ("; they stand under segments: in a rule file", QUIET))
         return
-    costs = {asked.name.removeprefix("segment "): asked.cost for asked in asked_of_all(load().ruleset)}
+    costs = {asked.name.removeprefix("segment "): asked.cost for asked in asked_of_all(ruleset)}
     for name, segment in sorted(segments.items()):
         title(name, costs[name].text)
         if segment.description:
