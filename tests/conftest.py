@@ -30,6 +30,8 @@ _ON_BOTH = {
     "test_decide_starts": True,
     "test_decide_time": True,
     "test_pipeline_batches": True,
+    "test_pipeline_downtime": False,
+    "test_pipeline_first_looks": True,
     "test_pipeline_leads": False,
     "test_pipeline_outbox": False,
     "test_pipeline_quarantine": False,

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 from retain.decide.outcomes import Outcomes
 from retain.decide.records import RecordBook
 from retain.errors import NeedsError
-from retain.language.plan import Plan
+from retain.language.plan import Plan, Watch
 from retain.language.rules import Rule
 from retain.language.scope import History
 from retain.model import (
@@ -147,6 +147,14 @@ class Changes:
     channel_pauses: list[tuple[str, str, Instant]] = field(default_factory=list)
 
 
+class FirstLook(NamedTuple):
+    """Whom a new watch has still to look at, which starts nothing for those of whom it is true already."""
+
+    watch: Watch
+    since: Instant  # when it came
+    after: int  # customers up to this number are looked at
+
+
 @dataclass(slots=True, kw_only=True)
 class Facts:
     """The working set of one batch."""
@@ -159,7 +167,7 @@ class Facts:
     paused: dict[tuple[str, str], str] = field(default_factory=dict)  # (scope, name) -> reason
     renamed: Mapping[str, str] = field(default_factory=dict)  # ids that rules had -> those that they have
     repeated: Collection[str] = ()  # ids of runs that ended long ago and whose cause has come again
-    watch_positions: Mapping[str, int] = field(default_factory=dict)  # backfills that are not done
+    first_looks: Mapping[str, FirstLook] = field(default_factory=dict)  # by watch; backfills that are not done
     suppressed: dict[str, set[str]] = field(default_factory=dict)  # channel -> addresses
     refusing: dict[str, dict[str, Instant]] = field(default_factory=dict)  # channel -> domain -> when it refused us
     only_to: Callable[[str, str], bool] | None = None  # (channel, address) -> may be written to
@@ -252,10 +260,8 @@ class Facts:
         """Whether one more live start would be above the breaker."""
         count, per = self.breaker_of(rule)
         starts = self.breakers.get(rule.id)
-        if (
-            not count or starts is None or len(starts) < count
-        ):  # a large breaker's starts are not gone through each time
-            return False
+        if not count or starts is None or len(starts) < count:
+            return False  # a large breaker's starts are not gone through each time
         return sum(start >= at - per for start in starts) >= count
 
     def count_start(self, rule_id: str, at: Instant) -> None:

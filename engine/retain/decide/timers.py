@@ -10,7 +10,7 @@ from retain.decide.outcomes import Outcomes
 from retain.decide.planned import due_plans, start_of, take
 from retain.decide.scopes import event_scope
 from retain.decide.starts import entry_of, start_rules
-from retain.decide.watches import Edge, due_watches, look, reschedule
+from retain.decide.watches import Edge, due_watches, look, look_as_of, reschedule
 from retain.language.plan import Planned, Watch
 from retain.model import Effect, EffectState, Instant, Run, RunState
 
@@ -26,9 +26,13 @@ def decide_wake(facts: Facts, run: Run, moment: Moment) -> None:
     drain(facts)
 
 
-def decide_look(facts: Facts, customer: CustomerFacts, moment: Moment) -> None:
-    """A customer's next look has come: watches whose value time can have changed, and planned starts."""
-    while (item := next_look(facts, customer, moment.at)) is not None:
+def decide_look(facts: Facts, customer: CustomerFacts, due: Instant, moment: Moment) -> None:
+    """A customer's next look has come: watches whose value time can have changed, and planned starts.
+
+    Args:
+        due: what came due up to then is decided; after a downtime other things may stand between that and the rest.
+    """
+    while (item := next_look(facts, customer, due)) is not None:
         _look_at(facts, customer, item, moment)
     reschedule(facts, customer)
     drain(facts)
@@ -62,17 +66,29 @@ def _look_at(facts: Facts, customer: CustomerFacts, item: Watch | Planned, momen
         reschedule(facts, customer)
 
 
-def decide_backfill(facts: Facts, customer: CustomerFacts, watch: Watch, moment: Moment) -> None:
-    """The first look of a new or edited watch at a customer: silent, unless the rule says `backfill: true`.
+def decide_backfill(
+    facts: Facts, customer: CustomerFacts, watch: Watch, since: Instant, moment: Moment, *, anew: bool
+) -> None:
+    """The first look of a new or edited watch at a customer: it starts where true, if the rule says `backfill: true`.
 
-    A state that is there already is of an event since, or left from before an edit that was taken back.
+    Otherwise it takes note of what was true when the rule came; where something was decided since, that was done then.
+
+    Args:
+        since: when the rule came.
+        anew: an edit was taken back, so that a state may be left from before.
     """
     state = customer.watches.get(watch.id)
-    is_held = state is not None and "t" in state and "f" not in state
-    if not is_held:
-        edge = look(facts, customer, watch, moment, silent=state is not None or not watch.trigger.backfill)
-        _start_edge(facts, customer, edge, moment)
-    if state is not None:
+    if state is None and watch.trigger.backfill:
+        _start_edge(facts, customer, look(facts, customer, watch, moment), moment)
+    elif state is None:
+        look_as_of(facts, customer, watch, since)
+    elif anew:
+        is_held = "t" in state and "f" not in state
+        if not is_held:
+            look(facts, customer, watch, moment, silent=True)
+        reschedule(facts, customer)
+    elif not state:
+        del customer.watches[watch.id]  # the position says from now on that it was looked at
         reschedule(facts, customer)
     drain(facts)
 

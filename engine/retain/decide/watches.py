@@ -41,7 +41,7 @@ def touched(
 ) -> Iterable[Watch]:
     """The watches that an event of this name and these changed fields can have moved, by rule and trigger.
 
-    Those that cannot be true and were not are left out, unless a backfill must note that they were looked at.
+    Those that cannot be true and were not are left out.
     """
     plan = facts.plan
     if is_fresh:
@@ -52,14 +52,31 @@ def touched(
     if not groups:
         return ()
     scope = event_scope(customer, moment)
-    if len(groups) == 1 and not facts.watch_positions:
+    if len(groups) == 1:
         return groups[0].worth_a_look(scope, customer.watches)
-    found = {
-        watch.order: watch
-        for group in groups
-        for watch in (group.all if facts.watch_positions else group.worth_a_look(scope, customer.watches))
-    }
+    found = {watch.order: watch for group in groups for watch in group.worth_a_look(scope, customer.watches)}
     return [found[key] for key in sorted(found)]
+
+
+def look_first(facts: Facts, customer: CustomerFacts) -> None:
+    """Take note of what was true of a customer when rules came whose backfills have not reached the customer yet.
+
+    It is done before anything else is decided, so that what follows is an edge wherever the backfill stands. A customer
+    whose first event is not decided yet was not there.
+    """
+    if customer.is_new:
+        return
+    for name, first in facts.first_looks.items():
+        if customer.id > first.after and name not in customer.watches:
+            look_as_of(facts, customer, first.watch, first.since)
+
+
+def look_as_of(facts: Facts, customer: CustomerFacts, watch: Watch, since: Instant) -> None:
+    """Take note of whether a watch was true of a customer at an instant, what was decided at it included.
+
+    Where it turns by time alone afterwards, its next look may have come already.
+    """
+    look(facts, customer, watch, Moment(since, since + 1), silent=True)
 
 
 def look(
@@ -82,7 +99,6 @@ def look(
     trigger = watch.trigger
     scope = event_scope(customer, moment)
     state = customer.watches.get(trigger.watch)
-    quiet = silent or not (trigger.backfill or _is_known(facts, customer, trigger.watch))
     true_since: Instant | None = state.get("t") if state else None
     fired = bool(state and state.get("f"))
     edge: Edge | None = None
@@ -90,8 +106,8 @@ def look(
     following = trigger.condition.next_look(scope, failing)
     if failing < 0:
         if true_since is None:
-            true_since, fired = _true_since(watch, customer, moment, due), quiet
-            if quiet and facts.tally is not None:
+            true_since, fired = _true_since(watch, customer, moment, due), silent
+            if silent and facts.tally is not None:
                 facts.tally[watch.rule.id, Outcome.BACKFILL.value] += 1
         if not fired and moment.at >= true_since + trigger.held:
             fired = True
@@ -121,12 +137,6 @@ def _edge(watch: Watch, true_since: Instant, cause: str) -> Edge:
     return Edge(watch.rule, index, Occasion(cause, {"kind": "becomes", "planned_at": true_since}))
 
 
-def _is_known(facts: Facts, customer: CustomerFacts, watch: str) -> bool:
-    """Whether this customer's state in the watch is known, so that a change is an edge and no backfill."""
-    position = facts.watch_positions.get(watch)
-    return position is None or customer.id <= position or customer.is_new or watch in customer.watches
-
-
 def _keep(
     facts: Facts, customer: CustomerFacts, watch: str, since: Instant | None, fired: bool, following: Instant | None
 ) -> None:
@@ -138,7 +148,7 @@ def _keep(
     if following is not None:
         state["n"] = following
     before = customer.watches.get(watch)
-    explicit = watch in facts.watch_positions
+    explicit = watch in facts.first_looks  # so that nobody is looked at as of then once more
     if state or explicit:
         if before == state:
             return

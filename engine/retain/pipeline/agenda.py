@@ -45,8 +45,15 @@ class Agenda:
                 found.add(event.merged_from)
         return found
 
-    def pop(self) -> Key | None:
-        """The next item up to the cut; None when the batch is done."""
+    def pop(self, wakes: list[tuple[Instant, str, str]]) -> Key | None:
+        """The next item up to the cut; None when the batch is done.
+
+        Args:
+            wakes: timers that decisions have set since the last item; they are taken out.
+        """
+        if wakes:
+            self.wake(wakes)
+            wakes.clear()
         while self.heap:
             key = heapq.heappop(self.heap)
             if key > self.cut:

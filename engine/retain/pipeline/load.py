@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from retain.decide.facts import CustomerFacts, Facts
+from retain.decide.watches import look_first
 from retain.errors import DecisionError
 from retain.language.condition import Needs
 from retain.language.load.files import load_revision
@@ -30,6 +31,8 @@ def decode(body: bytes) -> Fields:
 def load_customers(store: Store, facts: Facts, ids: Collection[int], at: Instant) -> None:
     """Fill the working set with everything that deciding about these customers may read.
 
+    Whom the backfill of a new watch has not reached, it looks at here, before anything is decided about them.
+
     Args:
         at: the earliest instant that will be decided; windows reach back from it.
     """
@@ -38,6 +41,7 @@ def load_customers(store: Store, facts: Facts, ids: Collection[int], at: Instant
         return
     if 0 in wanted:
         facts.nobody()
+    at = min([at, *(first.since for first in facts.first_looks.values())])
     watermark = store.watermark()
     for row in store.customers(wanted).values():
         facts.customers[row.id] = _customer(row, facts.plan, store.mark_of(row.id, watermark))
@@ -54,6 +58,9 @@ def load_customers(store: Store, facts: Facts, ids: Collection[int], at: Instant
     kinds = record_kinds(facts.plan)
     if kinds:
         facts.records.load(store.records_of(wanted, kinds))
+    if facts.first_looks:
+        for customer in wanted:
+            look_first(facts, facts.customer(customer))
 
 
 def load_pinned(store: Store, plan: Plan, runs: Iterable[Run]) -> list[Rule]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from retain.decide.facts import BeforeEffect, Changes, Performed, Respond
+from retain.pipeline.backfills import Backfill
 
 
 class Guard(Protocol):
@@ -35,6 +36,7 @@ class Options:
         visits: gains (rule, place) of everything that was reached, for coverage.
         guard: told of every decision that begins.
         committed: told of the changes of every batch once they are written.
+        backfilled: told how far a backfill is after each of its chunks.
     """
 
     batch: int = 200
@@ -47,3 +49,4 @@ class Options:
     visits: set[tuple[str, str]] | None = None
     guard: Guard | None = None
     committed: Callable[[Changes], None] | None = None
+    backfilled: Callable[[Backfill], None] | None = None

@@ -64,7 +64,7 @@ class Pipeline(SharedMethods):
         self.store.save_revisions([(rule.revision, rule.id, encode(rule.source)) for rule in rules], now)
         numbers = {rule.revision: self.store.revision_number(rule.id, rule.revision) for rule in rules}
         if self.store.is_shared and self._has_plan:
-            look_anew(self.store, self.plan, plan)
+            look_anew(self.store, self.plan, plan, now)
         sweeps = Sweeps(self.store, plan, self.options, now)
         self._renamed = {rule.was: rule.id for rule in rules if rule.was}
         self._off = frozenset(rule.id for rule in rules if rule.status == "off")
@@ -109,8 +109,9 @@ class Pipeline(SharedMethods):
         swept = self.sweeps.step(until, self)
         if swept and self.options.virtual:
             return StepReport(timers=swept, more=True)
-        cron = self.sweeps.next_due()
-        horizon = min(until, cron) if cron is not None and self.options.virtual else until
+        virtual = self.options.virtual
+        cron = self.sweeps.next_due() if virtual else self.sweeps.next_missed(until)
+        horizon = until if cron is None else min(until, cron)
         limit = 1 if self._one_by_one else self.options.batch
         agenda = make_agenda(self.store, horizon, limit, self.held_rules(), inline=self._is_inline)
         alone = self._one_by_one > 0
@@ -118,7 +119,7 @@ class Pipeline(SharedMethods):
             self._one_by_one -= 1
             agenda.keep_first()
         report = self._try(agenda, until, alone=alone) if agenda.heap else StepReport()
-        if not report.more and not swept and self.sweeps.begin(horizon, self):
+        if not report.more and self.sweeps.begin(horizon if virtual else until, self):
             report = replace(report, timers=report.timers + 1, more=True)
         more = report.more or bool(swept) or horizon < until
         self._reached = self._reached if more else until
@@ -183,7 +184,7 @@ class Pipeline(SharedMethods):
         watermark: int | None = None
         decided = timers = 0
         guard = self.options.guard
-        while (key := agenda.pop()) is not None:
+        while (key := agenda.pop(facts.wakes)) is not None:
             if guard is not None:
                 guard.begin(f"{KIND_NAMES[key[1]]}:{key[3] or key[2]}")
             if key[1] == EVENT:
@@ -192,9 +193,6 @@ class Pipeline(SharedMethods):
                 decided += 1
             else:
                 timers += _decide_timer(facts, agenda, key, self._instant_of(key, until))
-            if facts.wakes:
-                agenda.wake(facts.wakes)
-                facts.wakes.clear()
         if guard is not None:
             guard.end()
         self.commit(facts, watermark)
@@ -214,7 +212,7 @@ class Pipeline(SharedMethods):
             renamed=self._renamed,
             repeated=self._repeated,
             refusing=self._refusing,
-            watch_positions=self.sweeps.positions,
+            first_looks=self.sweeps.first_looks,
             respond=self.options.respond,
             only_to=self.options.only_to,
             before_effect=self.options.before_effect,
@@ -293,5 +291,5 @@ def _decide_timer(facts: Facts, agenda: Agenda, key: Key, at: Instant) -> int:
     customer = facts.customers.get(key[2])
     if customer is None or customer.id != key[2] or customer.recheck_at is None or customer.recheck_at > at:
         return 0
-    decide_look(facts, customer, moment)
+    decide_look(facts, customer, key[0], moment)
     return 1

@@ -91,7 +91,7 @@ class SharedMethods(outbox.Decides):
     def _look_at_others(self) -> None:
         if self.store.records_changed():
             self._records = None
-        if self.sweeps.positions:
+        if self.sweeps.first_looks:
             self.sweeps.resync()
 
     def _rely(self, made: Batch, facts: Facts) -> None:

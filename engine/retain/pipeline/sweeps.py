@@ -6,7 +6,7 @@ where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import Protocol
 
-from retain.decide.facts import CustomerFacts, Facts, Moment
+from retain.decide.facts import CustomerFacts, Facts, FirstLook, Moment
 from retain.decide.planned import cron_instants, plan_one, zone_of_trigger
 from retain.decide.timers import decide_backfill, decide_planned
 from retain.language.condition import needs_of
@@ -23,11 +23,12 @@ from retain.language.syntax import ast
 from retain.language.syntax.ast import Node
 from retain.language.types import Type
 from retain.model import Instant
+from retain.pipeline import backfills
 from retain.pipeline.aside import failed_look
 from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.load import load_customers
 from retain.pipeline.options import Options
-from retain.pipeline.paging import CustomerPages, Page
+from retain.pipeline.paging import CustomerPages
 from retain.store.rows import Batch, ScheduleRow, WatchRow
 from retain.store.store import Store
 
@@ -50,10 +51,9 @@ class Sweeps:
         self._store = store
         self._plan = plan
         self._options = options
-        self._watches = {watch.id: watch for watch in plan.watches}
-        self._personal = {planned.id: planned for planned in plan.personal_schedules}
+        self._kept = backfills.kept_by(plan)
         self._crons = {planned.id: planned for planned in plan.crons}
-        self._pages: dict[str, CustomerPages] = {}
+        self._seen: dict[str, Instant] = {}  # by cron a missed instant; those before it are not gone over again
         self._at = ""  # the backfill or sweep that was worked on last
         self._alone = 0  # customers that are still looked at one by one, because a chunk raised
         self._since = now
@@ -61,13 +61,14 @@ class Sweeps:
 
     def resync(self) -> None:
         """Read anew how far everything is; what is not known yet is noted by the worker that leads."""
-        self._rows = self._register_watches(self._since)
+        self._rows = backfills.register(self._store, self._kept, self._since)
+        self._first_looks = backfills.first_looks(self._rows.values(), self._kept)
         self._schedules = self._register_crons(self._since)
 
     @property
-    def positions(self) -> dict[str, int]:
-        """Backfills that are not done, and up to which customer they have come."""
-        return {row.watch: row.position for row in self._rows.values() if not row.done}
+    def first_looks(self) -> Mapping[str, FirstLook]:
+        """Whom new watches have still to look at that start nothing for those of whom they are true already."""
+        return self._first_looks
 
     def next_due(self) -> Instant | None:
         """The earliest instant that a cron plans; of several workers one keeps to the plan."""
@@ -80,9 +81,12 @@ class Sweeps:
             found.append(planned.trigger.cron.next_after(self._schedules[planned_id].last_planned, zone))
         return min(found, default=None)
 
-    def has_work(self) -> bool:
-        """Whether a backfill or a sweep is under way."""
-        return bool(self.positions) or any(row.sweep_at is not None for row in self._schedules.values())
+    def next_missed(self, until: Instant) -> Instant | None:
+        """The instant of the cron that is to begin next, of those that have come; None while one is under way."""
+        due = self.next_due()
+        if due is None or due > until or self._is_sweeping:
+            return None
+        return min((instant for instant, *_ in self._missed(until)), default=None)
 
     def step(self, now: Instant, pipeline: Commits) -> int:
         """Do one chunk of what is under way; how many customers were looked at.
@@ -118,9 +122,9 @@ class Sweeps:
         if watch is not None:
             customer = self._pages_of(self._at).first(watch.position, now)
             watch = replace(watch, position=customer)
-            failure = failed_look(now, self._rule_of(self._at), customer, failed)
+            failure = failed_look(now, self._kept[self._at].rule.id, customer, failed)
             self._store.commit(Batch(watch_progress=[watch], decisions=[failure]))
-            self._rows[self._at] = watch
+            self._note(watch)
         elif schedule is not None:
             customer = self._pages_of(self._at).first(schedule.position, now)
             schedule = replace(schedule, position=customer)
@@ -132,9 +136,9 @@ class Sweeps:
         return 1
 
     def begin(self, until: Instant, pipeline: Commits) -> bool:
-        """Begin the earliest planned instant up to `until`; False when none is due."""
+        """Begin the earliest planned instant up to `until`; False when none is due, or one is under way."""
         due = self.next_due()
-        if due is None or due > until:
+        if due is None or due > until or self._is_sweeping:
             return False
         missed = self._missed(until)
         if not missed:
@@ -154,8 +158,11 @@ class Sweeps:
         zone = self._plan.defaults.zone
         found = []
         for planned_id, planned in self._crons.items():
-            instants = cron_instants(planned, self._schedules[planned_id].last_planned, until, zone)
-            found += [(instant, planned_id, occurrence) for instant, occurrence in islice(instants, 1)]
+            seen = self._seen.get(planned_id, 0)
+            after = max(self._schedules[planned_id].last_planned, seen - 1 if seen <= until else 0)
+            for instant, occurrence in islice(cron_instants(planned, after, until, zone), 1):
+                found.append((instant, planned_id, occurrence))
+                self._seen[planned_id] = instant
         return found
 
     def _start_alone(
@@ -185,92 +192,78 @@ class Sweeps:
         done = page.is_last
         following = replace(row, position=0 if done else page.reached, sweep_at=None if done else row.sweep_at)
         with pipeline.deciding(page.ids):
-            facts, customers = self._load(page, moment.at, pipeline)
-            for customer in customers:
+            facts = pipeline.facts()
+            for customer in self._load(facts, page.ids, moment.at):
                 decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
             self._save(facts, pipeline, following)
-        return len(customers) or 1
+        return len(page.ids) or 1
 
     def _backfill(self, row: WatchRow, now: Instant, pipeline: Commits) -> int:
         self._at = row.watch
-        watch, planned = self._watches.get(row.watch), self._personal.get(row.watch)
-        moment = Moment.of_timer(now)
-        page = self._pages_of(row.watch).page(row.position, self._limit, now)
+        item = self._kept[row.watch]
+        is_silent = backfills.is_silent(item)
+        page = self._pages_of(row.watch).page(row.position, self._limit, max(now, row.since + 1))
         with pipeline.deciding(page.ids):
-            facts, customers = self._load(page, now, pipeline)
+            facts = pipeline.facts()
+            if is_silent:
+                facts.first_looks = {}  # nothing follows from this look that others would have to come before
             reached, paced = row.position, False
-            for customer in customers:
-                if watch is not None:
-                    if watch.trigger.backfill and facts.breaker_is_full(watch.rule, now):
-                        paced = True
-                        break
-                    decide_backfill(facts, customer, watch, moment)
-                elif planned is not None and (row.watch not in customer.watches or not row.rule):
-                    plan_one(facts, customer, planned, moment)
+            for customer in self._load(facts, page.ids, min(now, row.since) if is_silent else now):
+                if not is_silent and facts.breaker_is_full(item.rule, now):
+                    paced = True
+                    break
+                if not customer.is_new:  # the event that makes a customer looks at everything
+                    _look(facts, customer, item, row, now)
                 reached = customer.id
             done = page.is_last and not paced
             following = replace(row, position=reached if paced else page.reached, done=done)
             if done:
-                following = replace(following, rule=self._rule_of(row.watch))
-            pipeline.commit(facts, batch=Batch(watch_progress=[following]))
-            self._rows[row.watch] = following
-        return 0 if paced else len(customers) or 1
+                following = replace(following, rule=item.rule.id)
+            if following != row:  # one that is paced may stand still for long
+                pipeline.commit(facts, batch=Batch(watch_progress=[following]))
+            self._note(following, paced=paced)
+        return 0 if paced else len(page.ids) or 1
+
+    def _note(self, row: WatchRow, *, paced: bool = False) -> None:
+        """Take note of how far a backfill has come, once that is committed."""
+        self._rows[row.watch] = row
+        self._first_looks = backfills.first_looks(self._rows.values(), self._kept)
+        if self._options.backfilled is not None:
+            last = self._store.last_customer()
+            self._options.backfilled(backfills.progress(row, self._kept[row.watch], last, paced=paced))
+
+    @property
+    def _is_sweeping(self) -> bool:
+        return any(row.sweep_at is not None for row in self._schedules.values())
 
     @property
     def _limit(self) -> int:
         return 1 if self._alone else self._options.batch
 
-    def _load(self, page: Page, at: Instant, pipeline: Commits) -> tuple[Facts, list[CustomerFacts]]:
-        facts = pipeline.facts()
-        load_customers(self._store, facts, page.ids, at)
-        return facts, [facts.customers[customer] for customer in page.ids]
+    def _load(self, facts: Facts, ids: list[int], at: Instant) -> list[CustomerFacts]:
+        load_customers(self._store, facts, ids, at)
+        return [facts.customers[customer] for customer in ids]
 
     def _pages_of(self, name: str) -> CustomerPages:
         """Who is worth a look for the backfill or sweep of this name."""
-        known = self._pages.get(name)
-        if known is None:
-            nodes = self._clauses_of(name)
-            known = self._pages[name] = CustomerPages(self._store, nodes, self._plan.defaults.zone)
-        return known
+        return CustomerPages(self._store, self._clauses_of(name), self._plan.defaults.zone)
 
     def _clauses_of(self, name: str) -> list[Node]:
         """What must be true of a customer for whom there is anything to do."""
         if name in self._rows and not self._rows[name].rule:
             return []  # what was true of a customer before the edit may not be true any more
-        if name in self._watches:
+        item = self._crons.get(name) or self._kept[name]
+        if isinstance(item, Watch):
             # Where a clause that time cannot change is not true, the whole neither is nor will be by time alone.
-            nodes = self._watches[name].trigger.condition.nodes
+            nodes = item.trigger.condition.nodes
             return [node for node in nodes if not needs_of(node).uses_time]
-        trigger = (self._crons.get(name) or self._personal[name]).trigger
-        if trigger.field_schedule is not None:
-            return [_is_present(trigger.field_schedule.field)]
-        return list(trigger.each.nodes) if trigger.each is not None and name in self._crons else []
-
-    def _rule_of(self, watch: str) -> str:
-        return (self._watches.get(watch) or self._personal[watch]).rule.id
+        if item.trigger.field_schedule is not None:
+            return [_is_present(item.trigger.field_schedule.field)]
+        return list(item.trigger.each.nodes) if item.trigger.each is not None and name in self._crons else []
 
     def _save(self, facts: Facts, pipeline: Commits, row: ScheduleRow) -> None:
         pipeline.commit(facts, batch=Batch(schedules=[row]))
         self._schedules[row.path] = row  # only what is committed counts
-
-    def _register_watches(self, now: Instant) -> dict[str, WatchRow]:
-        known = {row.watch: row for row in self._store.watch_rows()}
-        nobody_yet = not self._store.customer_ids_after(0, 1)
-        wanted: list[tuple[str, Watch | Planned]] = [*self._watches.items(), *self._personal.items()]
-        fresh = [
-            WatchRow(watch_id, item.rule.id, now, 0, nobody_yet) for watch_id, item in wanted if watch_id not in known
-        ]
-        named = {watch_id for watch_id, _ in wanted}
-        # What no rule watches is not kept up to date: should an edit be taken back, it is looked at anew.
-        idle = [
-            replace(row, rule="", position=0, done=False)
-            for row in known.values()
-            if row.watch not in named and row.rule
-        ]
-        if (fresh or idle) and self._store.leads:
-            self._store.commit(Batch(watch_progress=[*fresh, *idle]))
-        rows = known | {row.watch: row for row in fresh}
-        return {watch_id: rows[watch_id] for watch_id, _ in wanted}
 
     def _register_crons(self, now: Instant) -> dict[str, ScheduleRow]:
         known = {row.path: row for row in self._store.schedule_rows()}
@@ -283,6 +276,14 @@ class Sweeps:
             self._store.commit(Batch(schedules=fresh))
         rows = known | {row.path: row for row in fresh}
         return {planned_id: rows[planned_id] for planned_id in self._crons}
+
+
+def _look(facts: Facts, customer: CustomerFacts, item: backfills.Kept, row: WatchRow, now: Instant) -> None:
+    """The first look at one customer."""
+    if isinstance(item, Watch):
+        decide_backfill(facts, customer, item, row.since, Moment.of_timer(now), anew=not row.rule)
+    elif row.watch not in customer.watches or not row.rule:
+        plan_one(facts, customer, item, Moment.of_timer(row.since))
 
 
 def _is_present(path: str) -> Node:
