@@ -42,6 +42,7 @@ NAMES = (
     "decide_postgres",
     "waiting",
     "hour_of_time",
+    "backfill",
     "simulate_file",
     "plan",
 )

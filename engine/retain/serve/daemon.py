@@ -173,6 +173,7 @@ class _Daemon:
             "moved": found.moved,
             "cannot_move": list(found.cannot_move),
             "restart": list(found.restart),
+            "backfills": [one.as_json() for one in found.backfills],
         }
 
     async def _status_command(self, *, by: str) -> Json:

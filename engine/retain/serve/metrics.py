@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -24,6 +25,7 @@ class EngineCollector(Collector):
         yield from self._counts()
         yield from self._by_label()
         yield from self._backlog()
+        yield self._backfills()
         stats = self._engine.stats
         yield _summary("retain_ingest_commit_seconds", "Commits of received messages", stats.ingest_commits)
         yield _summary("retain_step_seconds", "Steps of deciding, their commits included", stats.steps)
@@ -58,6 +60,16 @@ class EngineCollector(Collector):
         for kind, count in dict(stats.store_errors).items():
             errors.add_metric([kind], count)
         yield from (rejected, started, ended, effects, errors)
+
+    def _backfills(self) -> Metric:
+        text = "Customers that new rules have still to look at"
+        left = GaugeMetricFamily("retain_backfill_customers_left", text, labels=["rule"])
+        counts = Counter[str]()
+        for backfill in self._engine.stats.backfills:
+            counts[backfill.rule] += backfill.left
+        for rule, count in counts.items():
+            left.add_metric([rule], count)
+        return left
 
     def _backlog(self) -> Iterator[Metric]:
         engine = self._engine

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from retain.pipeline.backfills import Backfill
 from retain.store.backlog import Backlog
 
 
@@ -45,3 +46,4 @@ class Counters:
     steps: Durations = field(default_factory=Durations)
     loop_lag: float = 0.0  # seconds that the event loop was last late by
     backlog: Backlog = field(default_factory=Backlog)
+    backfills: list[Backfill] = field(default_factory=list)  # those that are under way

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from retain.language.rules import Rule
 from retain.model import Instant, Json, digest
+from retain.pipeline.backfills import Backfill
 from retain.store.store import Store
 
 Rules = Mapping[str, Rule]
 _MOST_NAMES = 100
 _DEPLOYED = ("reload", "start")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """What came of a reload: the new rules are in force, or the old ones stay and `problems` says why."""
+
+    at: Instant
+    ok: bool
+    rules: int
+    problems: tuple[str, ...] = ()
+    moved: Mapping[str, int] | None = None  # waiting runs that were moved, ended, or stayed on their old text
+    cannot_move: tuple[str, ...] = ()  # the runs that stayed
+    restart: tuple[str, ...] = ()  # changed keys of retain.yaml that only a restart applies
+    backfills: tuple[Backfill, ...] = ()  # new rules that have all customers to look at
 
 
 def rules_changed(store: Store, before: Rules, after: Rules, at: Instant) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -13,8 +13,9 @@ import structlog
 from retain.app.commands.desk import Desk, options_of
 from retain.app.commands.pages import messages_of
 from retain.app.commands.table import run_command
+from retain.app.live.backfilling import BackfillLog
 from retain.app.live.counters import Counters
-from retain.app.live.deploying import rules_changed, rules_started
+from retain.app.live.deploying import Reload, rules_changed, rules_started
 from retain.app.live.observing import Observers
 from retain.app.live.outside import Slots, ToDispatcher
 from retain.app.live.pruning import Pruning
@@ -31,10 +32,12 @@ from retain.deliver.threads import DaemonExecutor, Worker
 from retain.errors import RetainError
 from retain.instants import format_instant
 from retain.language.plan import Plan
-from retain.model import Instant, Json
+from retain.model import Json
 from retain.pipeline import Pipeline
+from retain.pipeline.backfills import Backfill, backfills_of
 from retain.pipeline.operating import migrate, wake_held
 from retain.registry import EffectResult, PageResponse
+from retain.store.backlog import Backlog
 from retain.store.rows import Accepted
 from retain.store.store import Store
 from retain.wire.fields import FieldTypes
@@ -45,19 +48,6 @@ _LAG_EVERY_S = 0.5
 _SHOWN = 20  # problems of a refused reload
 log = structlog.get_logger("retain.engine")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reload:
-    """What came of a reload: the new rules are in force, or the old ones stay and `problems` says why."""
-
-    at: Instant
-    ok: bool
-    rules: int
-    problems: tuple[str, ...] = ()
-    moved: Mapping[str, int] | None = None  # waiting runs that were moved, ended, or stayed on their old text
-    cannot_move: tuple[str, ...] = ()  # the runs that stayed
-    restart: tuple[str, ...] = ()  # changed keys of retain.yaml that only a restart applies
 
 
 class Engine:
@@ -102,6 +92,7 @@ class Engine:
             before_effect=self._hooks.before_effect,
             guard=self._watchdog,
             committed=Observers(self._hooks, self.stats).committed,
+            backfilled=BackfillLog().note,
         )
         return Pipeline(self._store, project.plan(), self._clock.now(), options)
 
@@ -197,7 +188,10 @@ class Engine:
         stayed = tuple(run for _, run in found.stayed)
         moved = {str(what): count for what, count in found.counts.items()}
         self._desk.audit(by, "reload", **changed, moved=moved, cannot_move=stayed, restart=restart)
-        return Reload(at=now, ok=True, rules=len(plan.rules), moved=moved, cannot_move=stayed, restart=restart)
+        begun = tuple(backfills_of(self._store, plan))
+        return Reload(
+            at=now, ok=True, rules=len(plan.rules), moved=moved, cannot_move=stayed, restart=restart, backfills=begun
+        )
 
     async def _refuse(self, problems: list[str], by: str) -> Reload:
         found = Reload(
@@ -286,13 +280,16 @@ class Engine:
             await asyncio.sleep(_LAG_EVERY_S)
             self.stats.loop_lag = max(0.0, time.monotonic() - began - _LAG_EVERY_S)
 
+    def _look_once(self) -> tuple[Backlog, list[Backfill]]:
+        return self._store.backlog(self._clock.now()), backfills_of(self._store, self._desk.pipeline.plan)
+
     async def _look(self) -> None:
         """Look every few seconds at what waits, on a connection that writes nothing."""
         while True:
-            future = self._looker.offer(lambda: self._store.backlog(self._clock.now()))
+            future = self._looker.offer(self._look_once)
             try:
                 if future is not None:
-                    self.stats.backlog = await asyncio.wrap_future(future)
+                    self.stats.backlog, self.stats.backfills = await asyncio.wrap_future(future)
             except Exception:  # what is shown is old, what runs goes on
                 log.exception("cannot_look")
             await asyncio.sleep(_LOOK_EVERY_S)

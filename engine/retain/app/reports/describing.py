@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from retain.app.projects.project import Project
+from retain.app.reports.figures import counted
 from retain.app.reports.reading import has_store, reading
 from retain.errors import NotFoundError
 from retain.instants import format_duration
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, Trigger
 from retain.model import Json
+from retain.pipeline.backfills import Backfill, backfills_of
 
-__all__ = ["Rule", "find_rule", "pauses_of", "rule_json", "rule_text", "starts_on"]
+__all__ = ["Rule", "backfills_of_rule", "find_rule", "how_far", "pauses_of", "rule_json", "rule_text", "starts_on"]
 
 
 def find_rule(project: Project, rule_id: str) -> Rule:
@@ -66,6 +68,22 @@ def pauses_of(project: Project) -> dict[str, str]:
         return {}
     with reading(project.config) as store:
         return {row.name: row.reason for row in store.pauses() if row.scope != "channel"}
+
+
+def backfills_of_rule(project: Project, rule: Rule) -> list[Backfill]:
+    """How far the first looks of a rule's triggers at all customers are; empty where there are none."""
+    if not has_store(project.config):
+        return []
+    with reading(project.config) as store:
+        return [one for one in backfills_of(store, project.plan(), done=True) if one.rule == rule.id]
+
+
+def how_far(backfill: Backfill) -> str:
+    """`350,000 of 1,000,000 customers looked at (35 %)`."""
+    if backfill.done:
+        return "all customers looked at"
+    share = 100 * backfill.looked_at // max(1, backfill.customers)
+    return f"{backfill.looked_at:,} of {counted(backfill.customers, 'customer')} looked at ({share} %)"
 
 
 def _trigger(trigger: Trigger) -> str:

@@ -11,6 +11,7 @@ from retain.app.reports.figures import counted
 from retain.app.reports.reading import has_store, reading
 from retain.app.reports.rows import iso
 from retain.model import EffectState, Instant, Json
+from retain.pipeline.backfills import Backfill, backfills_of
 from retain.store.dialects.location import shown
 from retain.store.rows import PauseRow, StoreCounts
 from retain.store.store import Store
@@ -33,6 +34,7 @@ class Status:
     pauses: list[PauseRow] = field(default_factory=list)
     counts: StoreCounts = _NOTHING
     next_due: Instant | None = None
+    backfills: list[Backfill] = field(default_factory=list)  # first looks of new rules that are under way
     only_to: bool = False  # whether messages are limited to some addresses
 
     @property
@@ -71,6 +73,7 @@ class Status:
             "runs": self.counts.runs,
             "effects": self.counts.effects,
             "next_due": iso(self.next_due),
+            "backfills": [one.as_json() for one in self.backfills],
             "only_to": self.only_to,
             "troubles": self.troubles,
         }
@@ -97,4 +100,10 @@ def status_of(project: Project) -> Status:
 
 def _with_store(project: Project, known: Status) -> Status:
     with reading(project.config) as store:
-        return replace(known, pauses=store.pauses(), counts=store.counts(), next_due=store.next_due())
+        return replace(
+            known,
+            pauses=store.pauses(),
+            counts=store.counts(),
+            next_due=store.next_due(),
+            backfills=backfills_of(store, project.plan()),
+        )

@@ -41,7 +41,7 @@ def asking(by: str | None, progress: Callable[[int], None] | None = None) -> Ite
 
     Args:
         by: who asks, for the audit trail; None = the person at this terminal.
-        progress: told how many events were decided here.
+        progress: told how much was decided here: events, timers, and customers that a new rule has looked at.
     """
     who = by or os_user()
     client = AdminClient(config().project_dir / SOCKET_NAME, timeout_s=300.0)
@@ -118,6 +118,6 @@ def ways_on(effect: Effect) -> list[str]:
 def _decide(desk: Desk, progress: Callable[[int], None] | None) -> None:
     decided = 0
     while (report := desk.pipeline.step(desk.now())).more:
-        decided += report.events
+        decided += report.events + report.timers
         if progress is not None:
             progress(decided)

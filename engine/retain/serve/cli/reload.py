@@ -29,10 +29,13 @@ def command(as_json: bool) -> None:
         say(("reloaded  ", GOOD), "; ".join([counted(answer["rules"], "rule"), *moved]))
         for key in answer["restart"]:
             say(("restart  ", CAREFUL), f"{key} in retain.yaml has changed, and is read at a start of the daemon only")
+        begun = sorted({one["rule"] for one in answer["backfills"]})
+        if begun:
+            customers = counted(answer["backfills"][0]["customers"], "customer")
+            say(("backfill  ", GOOD), f"{_listed(begun)}: {customers} to look at; retain status says how far it is")
         stayed = answer["cannot_move"]
         if stayed:
-            more = f" and {counted(len(stayed) - _SHOWN, 'more', 'more')}" if len(stayed) > _SHOWN else ""
-            say(("old text  ", CAREFUL), f"their step is not in the new rule: {', '.join(stayed[:_SHOWN])}{more}")
+            say(("old text  ", CAREFUL), f"their step is not in the new rule: {_listed(stayed)}")
         hint(f"retain runs show {stayed[0]}" if stayed else "retain status")
     else:
         say(("refused  ", BAD), "the rules of before stay in force")
@@ -40,3 +43,8 @@ def command(as_json: bool) -> None:
             click.echo(problem, err=True)
         hint("retain check")
     leave(0 if answer["ok"] else 1)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {counted(len(names) - _SHOWN, 'more', 'more')}" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"

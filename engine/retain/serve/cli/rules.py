@@ -6,12 +6,21 @@ import click
 from rich.text import Text
 
 from retain.app.projects.finding import how_found
-from retain.app.reports.describing import find_rule, pauses_of, rule_json, rule_text, starts_on
+from retain.app.reports.describing import (
+    backfills_of_rule,
+    find_rule,
+    how_far,
+    pauses_of,
+    rule_json,
+    rule_text,
+    starts_on,
+)
 from retain.app.reports.outcomes import RuleStats, rule_stats
 from retain.app.reports.reading import reading
 from retain.app.reports.rows import stats_json
+from retain.app.reports.times import show_time
 from retain.model import EffectState, Json
-from retain.serve.cli.context import known_rule, load
+from retain.serve.cli.context import known_rule, load, zone_of
 from retain.serve.cli.output import (
     BAD,
     GOOD,
@@ -75,10 +84,13 @@ def show_(rule_id: str, as_json: bool) -> None:
     """Show one rule as it is understood."""
     project = load()
     rule = find_rule(project, rule_id)
+    backfills = backfills_of_rule(project, rule)
     if as_json:
-        found = {"found_by": how_found(project.plan(), rule), "source": dict(rule.source)}
+        looked = [one.as_json() for one in backfills]
+        found = {"found_by": how_found(project.plan(), rule), "backfills": looked, "source": dict(rule.source)}
         print_json(rule_json(rule, pauses_of(project)) | found)
         return
+    zone = zone_of(project.config)
     title(rule.id, rule.description)
     pairs(
         [
@@ -86,6 +98,7 @@ def show_(rule_id: str, as_json: bool) -> None:
             ("owner", rule.owner or "nobody"),
             ("starts on", starts_on(rule)),
             ("found by", how_found(project.plan(), rule)),
+            *(("backfill", f"{how_far(one)}, since {show_time(one.since, zone)}") for one in backfills),
             ("file", f"{rule.place.file}:{rule.place.line}"),
             ("revision", rule.revision),
             ("a run per", rule.runs.per or "customer"),

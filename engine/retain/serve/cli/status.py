@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 
 import click
 from rich.text import Text
 
+from retain.app.reports.describing import how_far
 from retain.app.reports.status import Status, status_of
 from retain.app.reports.times import show_time, zone_name
 from retain.model import Json
@@ -28,6 +30,7 @@ from retain.serve.cli.output import (
 Alarm = tuple[str, str, str]  # its label, its style, what a person should know
 _MOST_PROBLEMS = 5
 _MOST_WAYS = 3
+_MOST_BACKFILLS = 5
 
 
 @click.command("status")
@@ -57,6 +60,7 @@ def command(as_json: bool) -> None:
             ("runs", tally(counts.runs)),
             ("effects", tally(counts.effects)),
             ("next due", show_time(status.next_due, zone, seconds=True) or "nothing"),
+            *_backfills(status, zone),
         ]
     )
     alarms = [*(_alarms_of_daemon(told) if told else ()), *_alarms(status)]
@@ -64,6 +68,13 @@ def command(as_json: bool) -> None:
         click.echo()
         pairs([(Text(label, style=style), text) for label, style, text in alarms])
     hint(*_next(status, answers=answers))
+
+
+def _backfills(status: Status, zone: tzinfo) -> Iterator[tuple[str, str]]:
+    for one in status.backfills[:_MOST_BACKFILLS]:
+        yield "backfill", f"{one.rule}: {how_far(one)}, since {show_time(one.since, zone)}"
+    if len(status.backfills) > _MOST_BACKFILLS:
+        yield "", f"and {len(status.backfills) - _MOST_BACKFILLS:,} more"
 
 
 def _alarms_of_daemon(told: Mapping[str, Json]) -> Iterator[Alarm]:
