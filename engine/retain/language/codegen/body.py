@@ -77,10 +77,9 @@ class Module:
 class Body:
     """The code of one function: its expressions, its temporaries, and the facts that it holds in locals."""
 
-    def __init__(self, module: Module, *, in_where: bool = False, shares_fields: bool = False) -> None:
+    def __init__(self, module: Module, *, in_where: bool = False) -> None:
         self.module = module
         self.in_where = in_where
-        self._shared: dict[str, str] | None = {} if shares_fields else None
         self._bound: dict[str, str] = {}
         self._kept: dict[str, str] = {}
         self._announced = 0
@@ -97,15 +96,6 @@ class Body:
         fresh = list(self._bound.items())[self._announced :]
         self._announced = len(self._bound)
         return [f"{name} = {text}" for name, text in fresh]
-
-    def field(self, code: str) -> str:
-        """Code that reads a field; in a function of many conditions the local that it is read into at the beginning."""
-        if self._shared is None:
-            return code
-        if code not in self._shared:
-            name = self._shared[code] = f"r{len(self._shared)}"
-            self._bound[name] = code
-        return self._shared[code]
 
     def temporary(self) -> str:
         """A fresh local."""

@@ -10,7 +10,6 @@ from retain.language.evaluation.values import LIMIT, type_of
 from retain.language.syntax import ast
 from retain.language.types import SETS, Type
 
-_AS_STORED = frozenset({"bool", "text", "number", "money"})  # kinds that need no other value than the stored one
 _ROOTS = {"customer": "c", "event": "e", "steps": "p", "trigger": "g"}
 
 
@@ -20,8 +19,6 @@ def raw_field(body: Body, node: ast.Field | ast.RowField) -> Operand:
     first, *rest = node.path.split(".")
     guards: list[str] = []
     found = f"{found}.get({first!r})"
-    if isinstance(node, ast.Field):
-        found = body.field(found)
     for name in rest:
         part = body.temporary()
         guards.append(f"type({part} := {found}) is dict")
@@ -40,8 +37,7 @@ def typed_field(body: Body, node: ast.Field | ast.RowField, type_: Type | None =
     if type_.kind == "opaque":
         return body.present(_through_arrays(body, node))
     raw = raw_field(body, node)
-    name = _name(body, raw) if type_.kind in _AS_STORED else body.temporary()
-    guards, text = _FITS[type_.kind](body, raw.text, name, type_)
+    guards, text = _FITS[type_.kind](body, raw.text, body.temporary(), type_)
     return Operand((*raw.guards, *guards), text)
 
 
@@ -52,18 +48,8 @@ def _through_arrays(body: Body, node: ast.Field | ast.RowField) -> str:
     return f"read({root}, {node.path!r})"
 
 
-def _name(body: Body, raw: Operand) -> str:
-    """A name for a stored value: its own where it stands in a local, else a new one."""
-    return raw.text if raw.text.isidentifier() else body.temporary()
-
-
-def _named(raw: str, name: str) -> str:
-    """Code that gives a stored value and lets it be called by its name from then on."""
-    return raw if raw == name else f"{name} := {raw}"
-
-
 def _exactly(kind: str) -> Callable[[Body, str, str, Type], tuple[tuple[str, ...], str]]:
-    return lambda body, raw, name, type_: ((f"type({_named(raw, name)}) is {kind}",), name)
+    return lambda body, raw, name, type_: ((f"type({name} := {raw}) is {kind}",), name)
 
 
 def _int(body: Body, raw: str, name: str, type_: Type) -> tuple[tuple[str, ...], str]:
@@ -71,12 +57,12 @@ def _int(body: Body, raw: str, name: str, type_: Type) -> tuple[tuple[str, ...],
 
 
 def _number(body: Body, raw: str, name: str, type_: Type) -> tuple[tuple[str, ...], str]:
-    return (f"(type({_named(raw, name)}) is float or type({name}) is int)",), name
+    return (f"(type({name} := {raw}) is float or type({name}) is int)",), name
 
 
 def _money(body: Body, raw: str, name: str, type_: Type) -> tuple[tuple[str, ...], str]:
     limit = LIMIT / type_.scale
-    guards = f"(type({_named(raw, name)}) is float or type({name}) is int)", f"{-limit!r} <= {name} <= {limit!r}"
+    guards = f"(type({name} := {raw}) is float or type({name}) is int)", f"{-limit!r} <= {name} <= {limit!r}"
     return guards, f"round({name} * {type_.scale})"
 
 
@@ -114,11 +100,11 @@ def money_test(body: Body, field: ast.Field | ast.RowField, op: ast.CompareOp, p
     verdicts = {"below": compare(op, 0, 1), "at": compare(op, 0, 0), "above": compare(op, 1, 0)}
     spans = {"below": (-limit, low, "<"), "at": (low, high, "<"), "above": (high, limit, "<=")}
     raw = raw_field(body, field)
-    name = _name(body, raw)
+    name = body.temporary()
     wanted = [spans[where] for where, verdict in verdicts.items() if verdict is want]
     merged = [wanted[0]]
     for start, end, sign in wanted[1:]:
         merged[-1:] = [(merged[-1][0], end, sign)] if merged[-1][1] == start else [merged[-1], (start, end, sign)]
     inside = " or ".join(f"{start!r} <= {name} {sign} {end!r}" for start, end, sign in merged)
-    kind = f"(type({_named(raw.text, name)}) is float or type({name}) is int)"
+    kind = f"(type({name} := {raw.text}) is float or type({name}) is int)"
     return "(" + " and ".join([*raw.guards, kind, inside if len(merged) == 1 else f"({inside})"]) + ")"
