@@ -6,7 +6,7 @@ made when they are first asked for, and forgotten when they are many.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from retain.model import Json
 
 Test: TypeAlias = tuple[int, Atom]  # its bit, and when it holds; no two of one table have the same bit
 
-_BLOCK = 32  # zones between two that are kept for good
+_VALUES = 1 << 13  # values whose answers are remembered where these are kept anyway
 _MEMORY = 1 << 21  # bytes of answers kept for one value
 _OF_A_BYTE = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
@@ -61,8 +61,8 @@ class _Kept(dict[Json, int]):
     """Answers by value, as many as may be kept; the others are made anew each time."""
 
     def __init__(self, tests: Sequence[Test]) -> None:
-        size = max(bit for bit, _ in tests) // 8 + 32
-        self._most = max(64, _MEMORY // size)
+        self._size = max(bit for bit, _ in tests) // 8 + 32
+        self._most = max(64, _MEMORY // self._size)
         # A missing value passes only where that is asked for: whatever else is unknown of it.
         self._missing = mask_of(bit for bit, atom in tests if atom.form != "one of" or None not in atom.values)
 
@@ -94,7 +94,8 @@ class Single(_Kept):
 class Ordered(_Kept):
     """Tests of a number, some for bounds. Between two bounds, and on each of them, all answers are the same.
 
-    Zone 2n + 1 is the bound n itself, zone 2n lies between it and the one before.
+    Zone 2n + 1 is the bound n itself, zone 2n lies between it and the one before. The answer of each is kept, or where
+    that would be too much, that of the first of each block. Hardly any number comes twice, but its zone does.
     """
 
     def __init__(self, tests: Sequence[Test]) -> None:
@@ -108,12 +109,15 @@ class Ordered(_Kept):
             first |= (not holds) << bit
             for zone in turns:
                 self._turned[zone].append(bit)
+        self._block = 1 + len(self._turned) * self._size // _MEMORY  # where nothing turns the answer is the same object
         self._blocks = list(self._walk(first))
+        if self._block == 1:
+            self._most = _VALUES
 
     def _walk(self, answer: int) -> Iterator[int]:
         for zone in range(2 * len(self._bounds) + 1):
             answer = self._turn(answer, zone)
-            if zone % _BLOCK == 0:
+            if zone % self._block == 0:
                 yield answer
 
     def _turn(self, answer: int, zone: int) -> int:
@@ -123,11 +127,10 @@ class Ordered(_Kept):
     def __missing__(self, value: Json) -> int:
         if value is None:
             return self._keep(None, self._missing)
-        place = bisect_left(self._bounds, value)
-        zone = 2 * place + (place < len(self._bounds) and self._bounds[place] == value)
-        block = zone // _BLOCK
+        zone = bisect_left(self._bounds, value) + bisect_right(self._bounds, value)
+        block, further = divmod(zone, self._block)
         answer = self._blocks[block]
-        for between in range(block * _BLOCK + 1, zone + 1):
+        for between in range(zone - further + 1, zone + 1):
             answer = self._turn(answer, between)
         return self._keep(value, answer)
 
@@ -138,16 +141,21 @@ class Affixes:
     def __init__(self, tests: Sequence[Test]) -> None:
         self._every = mask_of(bit for bit, _ in tests)
         self._ends = tests[0][1].form == "ends with"
-        self._passing: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        passing: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for bit, atom in tests:
             for affix in atom.values:
-                self._passing[len(affix)][affix] |= 1 << bit
+                passing[len(affix)][affix] |= 1 << bit
+        self._failing = [
+            (length, {affix: self._every ^ bits for affix, bits in filed.items()}) for length, filed in passing.items()
+        ]
 
     def __getitem__(self, value: Json) -> int:
         failing = self._every
         if value is not None:
-            for length, passing in self._passing.items():
-                failing &= ~passing.get(value[len(value) - length :] if self._ends else value[:length], 0)
+            for length, filed in self._failing:
+                left = filed.get(value[len(value) - length :] if self._ends else value[:length])
+                if left is not None:
+                    failing &= left
         return failing
 
 
