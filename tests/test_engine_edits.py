@@ -206,6 +206,16 @@ def test_the_breaker_counts_the_starts_of_the_old_name() -> None:
     assert said(world) == ["hello", "hello"]
 
 
+@pytest.mark.parametrize("queued", [1, 600])
+def test_a_run_that_ends_as_edited_lets_none_begin_that_ends_as_well(queued: int) -> None:
+    queue = "    runs: {mode: queue}\n    on_change"
+    world = engine(rule(HELLO, PAUSE).replace("    on_change", queue), max_queue=queued)
+    for _ in range(1 + queued):
+        world.event("u1", "a")
+    world.use(plan(rule(HELLO, PAUSE, BYE, on_change="exit").replace("    on_change", queue)))
+    assert (set(ends(world)), said(world)) == ({"edited"}, ["hello"])
+
+
 def test_runs_that_cannot_be_moved_are_named() -> None:
     world = engine(rule(HELLO, PAUSE, BYE))
     world.event("u1", "a")

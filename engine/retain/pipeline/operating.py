@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from retain.decide.facts import HELD_UNTIL, Facts, Moment
 from retain.decide.moving import Moved, move_run
-from retain.model import Effect, Instant, Run
+from retain.model import Effect, Instant, Run, RunState
 from retain.pipeline.load import load_customers
 from retain.pipeline.outbox import Decides, facts_for_effects, insisting
 
@@ -76,7 +76,8 @@ def _with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Cal
         runs = [facts.customer(run.customer).runs.setdefault(run.id, run) for run in found.values()]
         acting = [run.context["acting"] for run in runs if run.context.get("acting")]
         facts.effects.update({effect.id: effect for effect in pipeline.store.effects_by_id(acting)})
-        runs.sort(key=lambda run: (run.started_at, run.started_seq, run.id))
+        # Queued runs first: one that ends as well must not begin because another frees its key.
+        runs.sort(key=lambda run: (run.state is not RunState.QUEUED, run.started_at, run.started_seq, run.id))
         done = [act(facts, run) for run in runs]
         pipeline.commit(facts)
     return done

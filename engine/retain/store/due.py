@@ -13,7 +13,9 @@ RUNS = "SELECT wake_at, id, customer FROM runs WHERE wake_at <= ?{but}{mine} ORD
 CUSTOMERS = "SELECT recheck_at, id FROM customers WHERE recheck_at <= ?{mine} ORDER BY recheck_at, id LIMIT ?"
 _DUE_EFFECTS = f"SELECT {EFFECT_COLUMNS} FROM effects WHERE state = 'pending' AND due_at <= ?"
 EFFECTS = _DUE_EFFECTS + "{but}{mine} ORDER BY due_at, id LIMIT ?"
-OTHER_TEXT = "SELECT id FROM runs WHERE rule = ? AND revision != ? AND state != 'ended'{mine} ORDER BY id"
+OTHER_TEXT = (
+    "SELECT id FROM runs WHERE rule = ? AND revision != ? AND state != 'ended'{mine} ORDER BY state != 'queued', id"
+)
 WAKE_HELD = "UPDATE effects SET due_at = ? WHERE state = 'pending' AND due_at >= ?"
 NEXT_RUN = "SELECT min(wake_at) FROM runs WHERE wake_at IS NOT NULL{but}{mine}"
 NEXT_CUSTOMER = "SELECT min(recheck_at) FROM customers WHERE recheck_at IS NOT NULL{mine}"
@@ -55,7 +57,7 @@ class DueMethods(SharingMethods):
             return [effect_of(row) for row in session.rows(sql, (until, *sorted(exclude), *own, limit))]
 
     def runs_on_other_text(self, rule: str, revision: str) -> list[str]:
-        """The ids of a rule's live runs that are pinned to another text than this one, in order."""
+        """The ids of a rule's live runs that are pinned to another text than this one, the queued ones first."""
         with self._db.read() as session:
             mine, own = self._mine()
             return [row[0] for row in session.rows(OTHER_TEXT.format(mine=mine), (rule, revision, *own))]
