@@ -208,16 +208,24 @@ def well(effect: Effect, action: Action, at: Instant) -> EffectResult:
 
 
 def decided(
-    plan: Plan, messages: list[Message], batch: int, *, every: bool = False, respond: Respond = answer
+    plan: Plan,
+    messages: list[Message],
+    batch: int,
+    *,
+    every: bool = False,
+    respond: Respond = answer,
+    kept: int = Options().kept,
 ) -> dict[str, list[tuple[Json, ...]]]:
     """Every row of every table after all messages, and eight days, are decided in batches of a size.
 
     Args:
         every: whether every rule is looked at, whatever the index says.
+        kept: how many customers stay in memory between batches.
     """
     store = Store.in_memory()
     tally: Counter[tuple[str, str]] | None = Counter() if every else None
-    pipeline = Pipeline(store, plan, NOON - 1, Options(batch=batch, virtual=True, respond=respond, tally=tally))
+    options = Options(batch=batch, virtual=True, respond=respond, tally=tally, kept=kept)
+    pipeline = Pipeline(store, plan, NOON - 1, options)
     store.accept(messages, messages[-1].received_at)
     for until in (messages[-1].received_at, messages[-1].received_at + 8 * DAY):
         for _ in range(20_000):

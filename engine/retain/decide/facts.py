@@ -34,6 +34,7 @@ from retain.registry import Action, EffectResult, Veto
 
 Respond: TypeAlias = Callable[[Effect, Action, Instant], EffectResult | None]  # None: the answer comes later
 BeforeEffect: TypeAlias = Callable[[Effect, Fields, Instant], Veto | None]
+Recall: TypeAlias = "Callable[[Collection[int], Instant], dict[int, CustomerFacts]]"
 
 HELD_UNTIL: Instant = 1 << 52  # due_at of an effect that waits for a person to resume something
 
@@ -101,6 +102,7 @@ class CustomerFacts:
     metrics: dict[str, Json] = field(default_factory=dict)
     metrics_at: Instant = -1
     edits: int = 0  # grows with every change that a condition can see
+    known_since: Instant = 0  # what deciding from then on needs is known
 
     def answer(self, purpose: str, granted: bool, at: Instant) -> None:
         """Note an answer about one purpose: the newest counts, of equal ones the withdrawal."""
@@ -181,6 +183,7 @@ class Facts:
     tally: Counter[tuple[str, str]] | None = None  # (rule, outcome) of every start that was judged
     refused_alike: Counter[tuple[str, int]] = field(default_factory=Counter)  # beside the tally: (event, candidates)
     visits: set[tuple[str, str]] | None = None  # (rule, place in it) that was reached, for coverage
+    recall: Recall | None = None  # customers as an earlier batch left them
     chain: int = 0  # events that decisions have made since the event or timer at hand
     next_number: int = -1  # working number of the next derived event
 

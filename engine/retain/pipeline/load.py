@@ -43,8 +43,25 @@ def load_customers(store: Store, facts: Facts, ids: Collection[int], at: Instant
         facts.nobody()
     at = min([at, *(first.since for first in facts.first_looks.values())])
     watermark = store.watermark()
+    everybody = wanted
+    if facts.recall is not None and (recalled := facts.recall(wanted, at)):
+        wanted = [customer for customer in wanted if customer not in recalled]
+        for customer in recalled.values():
+            customer.is_new = customer.first_seq > store.mark_of(customer.id, watermark)
+        facts.customers.update(recalled)
+    _load(store, facts, wanted, watermark, at)
+    _load_suppressed(store, facts, everybody)
+    kinds = record_kinds(facts.plan)
+    if kinds:
+        facts.records.load(store.records_of(everybody, kinds))
+    if facts.first_looks:
+        for number in everybody:
+            look_first(facts, facts.customer(number))
+
+
+def _load(store: Store, facts: Facts, wanted: list[int], watermark: int, at: Instant) -> None:
     for row in store.customers(wanted).values():
-        facts.customers[row.id] = _customer(row, facts.plan, store.mark_of(row.id, watermark))
+        facts.customers[row.id] = _customer(row, facts.plan, store.mark_of(row.id, watermark), at)
     runs = store.active_runs(wanted, {rule: at - longest for rule, longest in facts.plan.counted.items()})
     for run in runs:
         facts.customers[run.customer].runs[run.id] = run
@@ -55,12 +72,6 @@ def load_customers(store: Store, facts: Facts, ids: Collection[int], at: Instant
         for customer, name, occurred_at, body in store.history(wanted, since, watermark):
             facts.customers[customer].history.add(name, occurred_at, body)
     _load_messaging(store, facts, wanted, at)
-    kinds = record_kinds(facts.plan)
-    if kinds:
-        facts.records.load(store.records_of(wanted, kinds))
-    if facts.first_looks:
-        for customer in wanted:
-            look_first(facts, facts.customer(customer))
 
 
 def load_pinned(store: Store, plan: Plan, runs: Iterable[Run]) -> list[Rule]:
@@ -105,7 +116,7 @@ def load_shared_records(store: Store, facts: Facts) -> None:
         facts.records.load_counts(kind, store.count_by_owner(kind))
 
 
-def _customer(row: CustomerRow, plan: Plan, watermark: int) -> CustomerFacts:
+def _customer(row: CustomerRow, plan: Plan, watermark: int, at: Instant) -> CustomerFacts:
     return CustomerFacts(
         row.id,
         row.key,
@@ -118,6 +129,7 @@ def _customer(row: CustomerRow, plan: Plan, watermark: int) -> CustomerFacts:
         row.first_seq,
         row.first_seq > watermark,
         History(decode),
+        known_since=at,
     )
 
 
@@ -131,7 +143,10 @@ def _load_messaging(store: Store, facts: Facts, ids: list[int], at: Instant) -> 
     if longest:
         for customer, sent_on, sent_at, arm in store.sends(ids, at - longest):
             facts.customers[customer].sends.append((sent_at, sent_on, arm))
-    for policy in policies:
+
+
+def _load_suppressed(store: Store, facts: Facts, ids: list[int]) -> None:
+    for policy in facts.plan.ruleset.policies.values():
         channel = facts.plan.registry.channels.get(policy.channel)
         if channel is None:
             continue

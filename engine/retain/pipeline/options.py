@@ -36,6 +36,7 @@ class Options:
         visits: gains (rule, place) of everything that was reached, for coverage.
         guard: told of every decision that begins.
         committed: told of the changes of every batch once they are written.
+        kept: about so many customers stay in memory between batches.
         backfilled: told how far a backfill is after each of its chunks.
     """
 
@@ -49,4 +50,5 @@ class Options:
     visits: set[tuple[str, str]] | None = None
     guard: Guard | None = None
     committed: Callable[[Changes], None] | None = None
+    kept: int = 4_000
     backfilled: Callable[[Backfill], None] | None = None

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from retain.decide.events import decide_event
-from retain.decide.facts import Changes, Facts, Moment
+from retain.decide.facts import Changes, Facts
 from retain.decide.records import RecordBook
 from retain.decide.starts import tally_of
-from retain.decide.timers import decide_due_effect, decide_look, decide_wake
 from retain.errors import RepeatedStartError, StoreConflictError
 from retain.language.plan import Plan
 from retain.model import Instant
-from retain.pipeline.agenda import EFFECT, EVENT, KIND_NAMES, RUN, Agenda, Key, make_agenda
+from retain.pipeline.agenda import EVENT, KIND_NAMES, Agenda, Key, make_agenda
 from retain.pipeline.aside import put_aside
 from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.breakers import Breakers
@@ -25,6 +24,8 @@ from retain.pipeline.packing import Packing
 from retain.pipeline.rollout import look_anew
 from retain.pipeline.shared import SharedMethods
 from retain.pipeline.sweeps import Sweeps
+from retain.pipeline.timing import decide_timer
+from retain.pipeline.warm import Warm
 from retain.pipeline.write import encode, make_batch
 from retain.store.rows import Batch
 from retain.store.store import Store
@@ -55,6 +56,7 @@ class Pipeline(SharedMethods):
         self._reached = now  # on a virtual clock nothing is decided at an earlier instant any more
         self._paused: dict[tuple[str, str], str] = {}
         self._has_plan = False
+        self._warm = Warm(store, self.options.kept)
         self._look_again = 0.0
         self.use(plan, now)
 
@@ -83,6 +85,7 @@ class Pipeline(SharedMethods):
         if self.options.guard is not None:
             self.options.guard.end()
         self._untold.clear()
+        self._warm.forget()
         self._records: RecordBook | None = None
         self._breakers: Breakers | None = None
         self.store.resync()
@@ -192,7 +195,7 @@ class Pipeline(SharedMethods):
                 watermark = key[2]
                 decided += 1
             else:
-                timers += _decide_timer(facts, agenda, key, self._instant_of(key, until))
+                timers += decide_timer(facts, agenda, key, self._instant_of(key, until))
         if guard is not None:
             guard.end()
         self.commit(facts, watermark)
@@ -219,6 +222,7 @@ class Pipeline(SharedMethods):
             observed=None if self.options.observe is None else [],
             tally=None if self.options.tally is None else Counter(),
             visits=self.options.visits,
+            recall=self._warm.take,
         )
 
     def _load_kept(self) -> None:
@@ -230,13 +234,15 @@ class Pipeline(SharedMethods):
     def commit(self, facts: Facts, watermark: int | None = None, batch: Batch | None = None) -> None:
         """Write a working set in one transaction and keep what later batches read from memory."""
         self._refuse_repeated(facts)
+        self._warm.check()
         made = make_batch(facts, self._packing if self.store.keeps_log else None, watermark)
         if self.store.is_shared:
             self._rely(made, facts)
         if batch is not None:
             made.watch_progress, made.schedules = batch.watch_progress, batch.schedules
+        numbers: Mapping[int, int] = {}
         if not made.is_empty:
-            self.store.commit(made)
+            numbers = self.store.commit(made)
             if self._breakers is not None:
                 self._breakers.committed(made.starts)
         if self.options.tally is not None and facts.tally is not None:
@@ -250,6 +256,7 @@ class Pipeline(SharedMethods):
         for record in facts.records.changed.values():
             record.version += 1
         facts.records.changed.clear()
+        self._warm.keep(facts, numbers)
         shared = (kind.name for kind in self.plan.registry.record_kinds.values() if kind.shared)
         facts.records.forget_personal(shared)
         if self.store.in_transaction:
@@ -273,23 +280,3 @@ class Pipeline(SharedMethods):
         waiting = self.store.next_due(self.held_rules())
         found = [at for at in (waiting, self.sweeps.next_due()) if at is not None]
         return min(found, default=None)
-
-
-def _decide_timer(facts: Facts, agenda: Agenda, key: Key, at: Instant) -> int:
-    moment = Moment.of_timer(at)
-    if key[1] == RUN:
-        run = facts.changes.runs.get(key[3])
-        if run is None:
-            run = facts.customer(agenda.run_customers[key[3]]).runs.get(key[3])
-        if run is None or run.wake_at is None or run.wake_at > at:
-            return 0
-        decide_wake(facts, run, moment)
-        return 1
-    if key[1] == EFFECT:
-        decide_due_effect(facts, facts.effects[key[3]], moment)
-        return 1
-    customer = facts.customers.get(key[2])
-    if customer is None or customer.id != key[2] or customer.recheck_at is None or customer.recheck_at > at:
-        return 0
-    decide_look(facts, customer, key[0], moment)
-    return 1

@@ -108,7 +108,7 @@ class AcceptanceMethods(SharingMethods):
         numbers: Mapping[str, int],
         known: dict[tuple[int, str], tuple[int, int]],
     ) -> list[Accepted]:
-        with self._db.write() as session:
+        with self._db.write(adds=True) as session:
             self._take_turn(session)
             new = messages
             if known:

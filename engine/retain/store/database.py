@@ -98,6 +98,7 @@ class Database:
         self._readers: list[Session] = []
         self._was_full = False
         self._is_closed = False
+        self.writes = 0  # how often anything may have been changed
         self._depth = 0  # of transactions in transactions: the inner ones are part of the outer
         self._writer: Session | None = None
         with self._translated():
@@ -121,10 +122,13 @@ class Database:
                 yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, adds: bool = False) -> Iterator[Session]:
         """One transaction, held by one thread at a time; committed at the end, undone where anything is raised.
 
         In a transaction of the same thread it is a part of that one.
+
+        Args:
+            adds: whether nothing is changed that somebody may have read before.
 
         Raises:
             StoreFullError: no space is left; nothing was written.
@@ -133,6 +137,7 @@ class Database:
         if self.read_only or self._is_closed:
             raise StoreError("the store is open for reading only", where=self.dialect.where)
         with self._lock, self._translated():
+            self.writes += not adds
             if self._depth:
                 yield self._connected_writer()
                 return

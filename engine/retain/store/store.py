@@ -206,6 +206,11 @@ class Store(
             raise
         return store
 
+    @property
+    def writes(self) -> int:
+        """How often anything may have been changed that was read before, in this process."""
+        return self._db.writes
+
     def close(self) -> None:
         """Close all connections, and give up the lock or what is leased."""
         if self._leases is not None:

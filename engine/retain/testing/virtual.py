@@ -151,6 +151,7 @@ class VirtualEngine:
             return False
         condition = self.plan.ruleset.segments[segment].condition
         facts = self.pipeline.facts()
+        facts.recall = None  # of whom is kept no more is known than the rules need
         facts.plan = replace(self.plan, needs=Needs.union(self.plan.needs, condition.needs))
         load_customers(self.store, facts, {row.id}, self.now)
         return condition.is_true(event_scope(facts.customer(row.id), Moment(self.now, self.now + 1)))

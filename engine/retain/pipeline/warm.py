@@ -1,0 +1,88 @@
+"""Customers as the last batches left them, so that the next one need not read them again.
+
+The store is what counts. A working set takes customers out and gives them back once it is committed; whatever is
+written otherwise, but for messages that are taken in, makes all of them void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from retain.decide.facts import CustomerFacts, Facts
+from retain.language.plan import Plan
+from retain.model import Instant, Run, RunState
+from retain.store.store import Store
+
+_LONGEST = 200  # events of one name; a customer with more is read anew, so that memory has a bound
+
+
+class Warm:
+    """The customers used last, up to a bound, in two halves: once the younger is full, the older is let go.
+
+    Args:
+        size: how many at most; with other workers none, since these may write about them.
+    """
+
+    def __init__(self, store: Store, size: int) -> None:
+        self._store = store
+        self._half = 0 if store.is_shared else size // 2
+        self._young: dict[int, CustomerFacts] = {}
+        self._old: dict[int, CustomerFacts] = {}
+        self._writes = store.writes
+
+    def take(self, wanted: Collection[int], at: Instant) -> dict[int, CustomerFacts]:
+        """Those of the wanted that are kept, with all that deciding from an instant on needs; they are given away."""
+        self.check()
+        young, old = self._young, self._old
+        found = {}
+        for customer in wanted:
+            known = young.pop(customer, None) or old.pop(customer, None)
+            if known is not None and known.known_since <= at:
+                found[customer] = known
+        return found
+
+    def keep(self, facts: Facts, numbers: Mapping[int, int]) -> None:
+        """Take the customers of a working set back, right after its commit.
+
+        Args:
+            numbers: places in the order of the events that it has made, by their working numbers.
+        """
+        self._writes = self._store.writes
+        if facts.changes.merges or not self._half:
+            self.forget()
+            return
+        needed = facts.plan.needs.events
+        for number, customer in facts.customers.items():
+            if not number or (customer.runs and not _settle_runs(customer, facts.plan, numbers)):
+                continue
+            history = customer.history
+            history.series = {name: series for name, series in history.series.items() if name in needed}
+            if all(len(series.at) <= _LONGEST for series in history.series.values()):
+                self._young[number] = customer
+        if len(self._young) > self._half:
+            self._old, self._young = self._young, {}
+
+    def check(self) -> None:
+        """Forget all where something was written otherwise."""
+        if self._writes != self._store.writes:
+            self.forget()
+
+    def forget(self) -> None:
+        """Let all of them be read anew."""
+        self._young, self._old = {}, {}
+        self._writes = self._store.writes
+
+
+def _settle_runs(customer: CustomerFacts, plan: Plan, numbers: Mapping[int, int]) -> bool:
+    """Leave a customer the runs that would be read anew; False where these follow a text that needs other facts."""
+    customer.runs = {name: run for name, run in customer.runs.items() if _counts(run, plan)}
+    for run in customer.runs.values():
+        rule = plan.rules.get(run.rule)
+        if rule is None or rule.revision != run.revision:
+            return False
+        run.started_seq = numbers.get(run.started_seq, run.started_seq)
+    return True
+
+
+def _counts(run: Run, plan: Plan) -> bool:
+    return run.state is not RunState.ENDED or (run.first_sent_at is not None and run.rule in plan.counted)

@@ -1,0 +1,116 @@
+"""Customers that stay in memory between batches: nothing is decided otherwise than on what the store holds."""
+
+from __future__ import annotations
+
+from itertools import count
+from zlib import crc32
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+from decide_help import NOON, plan
+from decide_worlds import decided, rule_texts, streams, tables
+from retain.instants import DAY, HOUR
+from retain.model import Instant, Json, Message, MessageKind
+from retain.pipeline import Options, Pipeline
+from retain.registry import ActionRequest, EffectResult
+from retain.store.store import Store
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+LOW = """
+    rules:
+      greet:
+        when: {event: a}
+        if: [customer.score < 40]
+        then:
+          - wait: 1d
+"""
+_numbers = count()
+
+
+def lived(text: str, messages: list[Message], kept: int) -> dict[str, list[tuple[Json, ...]]]:
+    """Every row after messages were decided one by one as they came, and effects were sent and answered meanwhile."""
+    store = Store.in_memory()
+    pipeline = Pipeline(store, plan(text), NOON - 1, Options(batch=3, kept=kept))
+    for message in messages:
+        store.accept([message], message.received_at)
+        go_on(pipeline, message.received_at)
+    for later in range(0, 8 * DAY, 11 * HOUR):
+        go_on(pipeline, messages[-1].received_at + later)
+    return tables(store)
+
+
+def go_on(pipeline: Pipeline, now: Instant) -> None:
+    """Decide, send and answer all that is due."""
+    for _ in range(5_000):
+        while pipeline.step(now).more:
+            pass
+        requests = pipeline.release(now, {}, 2)
+        if not requests:
+            return
+        pipeline.finish([answer(request, now) for request in requests], now)
+    raise AssertionError("it never comes to an end")
+
+
+def answer(request: ActionRequest, now: Instant) -> EffectResult:
+    """Mostly done, at times put off, refused for good or in doubt; the same for the same attempt."""
+    chance = crc32(f"{request.effect_id} {request.attempt}".encode()) % 10
+    if chance < 2:
+        return EffectResult(
+            effect_id=request.effect_id, status="retry", attempt=request.attempt, reason="busy", retry_at=now + HOUR
+        )
+    status = {2: "dead", 3: "in_doubt"}.get(chance, "done")
+    return EffectResult(effect_id=request.effect_id, status=status, attempt=request.attempt)
+
+
+def same_whoever_is_kept(text: str, messages: list[Message]) -> None:
+    """Decide over a past and as it goes on, with nobody, four and everybody kept."""
+    rules = plan(text)
+    fresh, fresh_live = decided(rules, messages, 1, kept=0), lived(text, messages, 0)
+    for kept in (4, 1_000):
+        assert decided(rules, messages, 1, kept=kept) == fresh
+        assert lived(text, messages, kept) == fresh_live
+
+
+@given(rule_texts(), streams())
+@settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
+def test_who_is_kept_changes_nothing(text: str, messages: list[Message]) -> None:
+    same_whoever_is_kept(text, messages)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(4))
+def test_who_is_kept_changes_nothing_in_many_worlds(part: int) -> None:
+    @seed(part)
+    @given(rule_texts(), streams())
+    @settings(max_examples=100, deadline=None, database=None, suppress_health_check=SLOW)
+    def same_in_many_worlds(text: str, messages: list[Message]) -> None:
+        same_whoever_is_kept(text, messages)
+
+    same_in_many_worlds()
+
+
+def came(now: Instant, **traits: Json) -> list[Message]:
+    """A customer came, and before it said something of itself."""
+    about = MessageKind.IDENTIFY if traits else MessageKind.TRACK
+    return [
+        Message(
+            kind=about, name="customer_updated" if traits else "a", fields=traits, occurred_at=now, received_at=now,
+            source="test", message_id=f"m{next(_numbers)}", user_id="u1",
+        )
+    ]  # fmt: skip
+
+
+def test_what_is_written_of_a_kept_customer_by_hand_counts_at_once() -> None:
+    store = Store.in_memory()
+    pipeline = Pipeline(store, plan(LOW), NOON, Options())
+    for messages in (came(NOON, score=50), came(NOON)):
+        store.accept(messages, NOON)
+        pipeline.step(NOON)
+    assert store.counts().runs == {}
+    (row,) = store.customers([1]).values()
+    with store._db.write() as session:
+        session.change("UPDATE customers SET fields = ? WHERE id = ?", ('{"score":30}', row.id))
+    store.accept(came(NOON), NOON)
+    pipeline.step(NOON)
+    assert sum(store.counts().runs.values()) == 1
