@@ -40,17 +40,10 @@ class Index:
         self.odds = tuple(min(1.0, _share(access, sizes)) if access else 1.0 for access in self.chosen)
         self._rest = mask_of(place for place, access in enumerate(self.chosen) if not access)
         self._filed = _Filed(enumerate(self.chosen))
-        several = [(place, access) for place, access in enumerate(self.chosen) if len(access) > 1]
-        self._several = mask_of(place for place, _ in several)
-        self._filed_often = _Filed(several)
 
     def looked_at(self, scope: Scope) -> int:
         """Bits of the places in the list of all that can be true."""
         return self._rest | self._filed.found(scope)
-
-    def lost(self, scope: Scope) -> int:
-        """Bits of the places that are filed under values of several fields, and have none of them."""
-        return self._several & ~self._filed_often.found(scope) if self._several else 0
 
     def places(self, scope: Scope) -> list[int]:
         """The places in the list of all that can be true, in order."""

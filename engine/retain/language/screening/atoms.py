@@ -16,6 +16,7 @@ from retain.language.types import SETS
 from retain.model import Json
 
 Bound: TypeAlias = tuple[Json, bool]  # the value, and whether it is inside itself
+Form: TypeAlias = Literal["one of", "none of", "found by", "between", "starts with", "ends with", "is true"]
 
 _ORDERED = frozenset({"int", "number", "money", "duration"})
 _KINDS = _ORDERED | {"bool", "text"}
@@ -30,7 +31,8 @@ _MIRROR: dict[ast.CompareOp, ast.CompareOp] = {"==": "==", "!=": "!=", "<": ">",
 class Atom:
     """What a clause says of one value: that it is one of some constants, is there and none of them, and so on.
 
-    Of a set one member is one of the constants, or none is. None among `values` is a value that is missing.
+    Of a set one member is one of the constants, or none is. None among `values` is a value that is missing. What is
+    "found by" values has its bit where it has one of them, so that the bits of several such can be joined.
 
     Args:
         key: equal where the values of two atoms are always equal.
@@ -38,7 +40,7 @@ class Atom:
 
     node: Node
     key: str
-    form: Literal["one of", "none of", "between", "starts with", "ends with", "is true"]
+    form: Form
     values: frozenset[Json] = frozenset()
     low: Bound | None = None
     high: Bound | None = None

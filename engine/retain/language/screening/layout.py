@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from retain.language.codegen.conditions import Table
 from retain.language.index import Index
-from retain.language.screening.atoms import Atom, atoms_of, key_of, parts_of
+from retain.language.screening.atoms import Atom, Form, atoms_of, key_of, parts_of
 from retain.language.screening.masks import Test, mask_of, table_of
 from retain.language.syntax import ast
 from retain.language.syntax.ast import Node
@@ -50,6 +50,8 @@ class Row:
 class Layout:
     """Rows and tables of some conditions. What an index does not find fails in a row before the first.
 
+    What it finds by one of several fields has a row of its own, in which the bit says that it is found.
+
     Args:
         conditions: the clauses of each.
         index: how they are found.
@@ -63,24 +65,31 @@ class Layout:
         self._weights: dict[str, float] = defaultdict(float)
         self._cheap: dict[str, list[Test]] = defaultdict(list)
         self._dear: dict[tuple[str, int], list[Test]] = defaultdict(list)
+        self.several = mask_of(place for place, access in enumerate(index.chosen) if len(access) > 1)
+        self._over = len(self.rows) + 1 + (self.several != 0)  # the first row of further choices
         self._place_found(index)
         read = [[_read(node) for node in nodes] for nodes in conditions]
         self._weigh(read, index.odds)
         most = self._place(read)
-        over = len(self.rows) + 1
-        self.choices = [(over + number) * self._size for number in range(most)]  # shifts of all choices but the first
+        # Shifts of all choices but the first.
+        self.choices = [(self._over + number) * self._size for number in range(most)]
         self.values = [_value(tests) for tests in self._cheap.values()]
         self.tables = [table_of(tests) for tests in self._cheap.values()]
         self.dear = self._place_dear()
         del self._cheap, self._dear, self._weights
 
+    @property
+    def found(self) -> int:
+        """Where the bits of those begin that the index finds by one of several fields; they are set where it does."""
+        return (len(self.rows) + 1) * self._size
+
     def _place_found(self, index: Index) -> None:
-        """File by what single values the index finds conditions; these values are asked for in any case."""
+        """File by what values the index finds conditions; these values are asked for in any case."""
         for place, access in enumerate(index.chosen):
-            if len(access) == 1:
-                field, values = access[0]
-                atom = Atom(field, key_of(field), "one of", values)
-                self._cheap[atom.key].append((place, atom))
+            for test in access:
+                form: Form = "one of" if len(access) == 1 else "found by"
+                atom = Atom(test.field, key_of(test.field), form, test.values)
+                self._cheap[atom.key].append((place if len(access) == 1 else self.found + place, atom))
                 self._weights[atom.key] = _SHARED
 
     def _weigh(self, read: Sequence[Sequence[Choices]], odds: Sequence[float]) -> None:
@@ -96,7 +105,7 @@ class Layout:
 
     def _place(self, read: Sequence[Sequence[Choices]]) -> int:
         """File the atoms of every clause; how many rows the further choices take."""
-        over, most, spare = len(self.rows) + 1, 0, dict[int, int]()
+        over, most, spare = self._over, 0, dict[int, int]()
         for place, clauses in enumerate(read):
             for number, choices in enumerate(clauses):
                 row = self.rows[number]

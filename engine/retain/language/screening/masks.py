@@ -64,7 +64,9 @@ class _Kept(dict[Json, int]):
         self._size = max(bit for bit, _ in tests) // 8 + 32
         self._most = max(64, _MEMORY // self._size)
         # A missing value passes only where that is asked for: whatever else is unknown of it.
-        self._missing = mask_of(bit for bit, atom in tests if atom.form != "one of" or None not in atom.values)
+        self._missing = mask_of(
+            bit for bit, atom in tests if atom.form != "found by" and (atom.form != "one of" or None not in atom.values)
+        )
 
     def _keep(self, key: Json, answer: int) -> int:
         if len(self) >= self._most:
@@ -207,7 +209,7 @@ def _zones(atom: Atom, number: Mapping[Json, int]) -> tuple[bool, list[int]]:
     """Whether an atom holds in the lowest zone, and the zones at which it begins or ceases to, coming from below."""
     if atom.form != "between":
         values = [number[value] for value in atom.values - {None}]
-        return atom.form == "none of", [zone + turn for zone in values for turn in (0, 1)]
+        return atom.form != "one of", [zone + turn for zone in values for turn in (0, 1)]
     begin = 0 if atom.low is None else number[atom.low[0]] + (not atom.low[1])
     end = None if atom.high is None else number[atom.high[0]] + atom.high[1]
     if end is None:

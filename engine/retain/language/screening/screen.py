@@ -7,6 +7,7 @@ a clause compares what hardly any other one does, is asked one condition after t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from retain.language.codegen.conditions import compile_condition, compile_lookups, compile_values
 from retain.language.index import Index
 from retain.language.scope import Scope
-from retain.language.screening.layout import Dear, Layout, digits_of
+from retain.language.screening.layout import Dear, Layout
 from retain.language.screening.masks import places_of
 from retain.language.syntax.ast import Node
 from retain.model import Json
@@ -53,14 +54,15 @@ class Screen:
     def __init__(self, index: Index, conditions: Sequence[Sequence[Node]]) -> None:
         self._index, self._conditions = index, conditions
         self._every = (1 << len(conditions)) - 1
-        self._own: dict[tuple[int, int], Callable[[Scope], int]] = {}
+        self._own: dict[int, dict[int, Callable[[Scope], int]]] = defaultdict(dict)  # by first clause and place
 
     def look(self, scope: Scope) -> Look:
         """Which of the conditions that the index finds fail, and where."""
         failing = self._failing(scope)
-        looked_at = self._every & ~(failing | self._index.lost(scope))
+        looked_at = undecided = self._looked_at(failing)
         digits = [0] * self._width
-        undecided, passed, known = looked_at, 0, dict[int, Json]()
+        passed = 0
+        known: dict[int, Json] = {}
         for number, (shift, powers, either, dear, alone) in enumerate(self._rows):
             here = failing >> shift & undecided
             if either and here & either:
@@ -71,9 +73,10 @@ class Screen:
                 undecided ^= here
                 for power in powers:
                     digits[power] |= here
-            if alone and undecided & alone:
-                passed |= self._one_by_one(scope, number, undecided & alone, digits)
-                undecided &= ~alone
+            asked = alone and undecided & alone
+            if asked:
+                passed |= self._one_by_one(scope, number, asked, digits)
+                undecided ^= asked
             if not undecided:
                 break
         return Look(looked_at, looked_at & ~(undecided | passed), digits)
@@ -84,6 +87,12 @@ class Screen:
             for place in places_of(row.alone):
                 self._clauses(place, number)
         _ = self._failing, self._dear_values
+
+    def _looked_at(self, failing: int) -> int:
+        """What the index finds."""
+        found = self._every ^ failing & self._every
+        several = self._layout.several
+        return found ^ found & several & ~(failing >> self._layout.found) if several else found
 
     def _either(self, either: int, here: int, failing: int) -> int:
         """Those that fail, less those of which another choice may hold."""
@@ -104,18 +113,22 @@ class Screen:
 
     def _one_by_one(self, scope: Scope, first: int, asked: int, digits: list[int]) -> int:
         """Ask these by functions of their own, from a clause on before which all are true; those that stay true."""
-        passed = 0
+        passed, failed = 0, dict.fromkeys(range(first, len(self._rows)), 0)
+        own = self._own[first]
         for place in places_of(asked):
-            number = (self._own.get((place, first)) or self._clauses(place, first))(scope)
+            number = (own.get(place) or self._clauses(place, first))(scope)
             if number < 0:
                 passed |= 1 << place
             else:
-                for power in digits_of(first + number):
-                    digits[power] |= 1 << place
+                failed[first + number] |= 1 << place
+        for number, bits in failed.items():
+            if bits:
+                for power in self._rows[number][1]:
+                    digits[power] |= bits
         return passed
 
     def _clauses(self, place: int, first: int) -> Callable[[Scope], int]:
-        found = self._own[place, first] = compile_condition(self._conditions[place][first:])
+        found = self._own[first][place] = compile_condition(self._conditions[place][first:])
         return found
 
     @cached_property
