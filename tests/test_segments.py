@@ -125,6 +125,20 @@ def test_the_index_that_check_names_is_the_one_that_the_database_uses(name: str,
     assert index_name(cost.field, cost.type) in str(plan)
 
 
+def test_the_planner_of_postgresql_expects_a_yes_or_no_of_many() -> None:
+    world = people_at_one_instant(3, 200)
+    with (
+        database(empty=True) as url,
+        stored(world, url.replace("postgresql://", "postgresql+psycopg://")) as connection,
+    ):
+        compiler = SqlCompiler("postgresql", world.setting)
+        query = statements.members(compiler, compiler.search([checked("customer.consent", environment())]))
+        written = query.compile(connection, compile_kwargs={"literal_binds": True})
+        connection.exec_driver_sql("ANALYZE")
+        [[plan]] = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {written}".replace("%", "%%"))
+    assert plan[0]["Plan"]["Plan Rows"] >= 200 // 3, "else it asks for the events of each customer, one by one"
+
+
 def generic_plan(connection, query) -> list[object]:
     """The plan of a prepared statement that serves all values."""
     compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
