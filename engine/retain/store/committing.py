@@ -31,7 +31,6 @@ from retain.store.tables import (
 )
 
 _CUSTOMER = ("fields", "stamps", "first_seen", "watches", "recheck_at")
-_RECORD = ("customer", "owner", "state", "due_at", "fields", "version")
 UPSERT_CUSTOMER = insert(customers, columns=("id", "key", "fields", "stamps", "first_seen", "first_seq", "watches",
                                              "recheck_at"), replace=_CUSTOMER)  # fmt: skip
 UPSERT_RUN = upsert(runs)

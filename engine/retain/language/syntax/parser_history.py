@@ -13,7 +13,6 @@ from retain.language.syntax.words import RESERVED, ROOTS, UNITS_OF_CALENDAR
 
 MAX_CALENDAR_DAYS = 36_500
 _EXAMPLE = "write an event, e.g. {}(order_completed{} in last 30d)"
-_WINDOWS = "windows are 'in last 30d', 'between 60d and 30d ago', 'since 2026-01-31', 'this month' and 'since start'"
 
 
 class HistoryParser(Cursor, ABC):
