@@ -188,7 +188,6 @@ class World:
         began = time.process_time()
         for kind in KINDS:
             plan.candidates(kind).screen.prepare()
-            plan.watch_group(kind).screen.prepare()
         self.compiled_s = time.process_time() - began
         self.plan = plan
         self.store = Store.open(self.folder / f"{self.size}.db")

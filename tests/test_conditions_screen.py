@@ -64,7 +64,7 @@ def worlds(seed: int, count: int) -> tuple[list[list[str]], list[list[Node]]]:
 def test_a_screen_gives_for_each_condition_its_first_failing_clause(seed: int, count: int) -> None:
     texts, nodes = worlds(seed, count)
     alone = [compile_condition(clauses) for clauses in nodes]
-    screen = Screen(Index([()] * count), nodes)
+    screen = Screen(Index([()] * count).filed, nodes)
     for scope in population(Random(seed), 60):
         expected = [first_failing(replace(scope, metrics={})) for first_failing in alone]
         look = screen.look(replace(scope, metrics={}))
@@ -79,13 +79,26 @@ def test_a_screen_gives_for_each_condition_its_first_failing_clause(seed: int, c
 def test_what_the_index_leaves_out_is_not_asked_and_the_rest_is_as_it_is_without(seed: int) -> None:
     _, nodes = worlds(seed, 60)
     index = Index(nodes)
-    some, every = Screen(index, nodes), Screen(Index([()] * len(nodes)), nodes)
+    some, every = Screen(index.filed, nodes), Screen(Index([()] * len(nodes)).filed, nodes)
     for scope in population(Random(seed), 40):
         look, full = some.look(replace(scope, metrics={})), every.look(replace(scope, metrics={}))
         places = set(index.places(replace(scope, metrics={})))
         expected = [found for found in clauses_of(full.failing, full.digits) if found[0] in places]
         assert clauses_of(look.failing, look.digits) == expected
         assert look.looked_at & ~look.failing == full.looked_at & ~full.failing, "none that is true is left out"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_asked_beside_others_fails_as_it_does_alone(seed: int) -> None:
+    _, nodes = worlds(seed, 60)
+    first, second = Index(nodes[:40]).filed, Index(nodes[40:]).filed
+    parts = Screen(first, nodes[:40]), Screen(second, nodes[40:])
+    together = Screen([*first, *second], nodes)
+    for scope in population(Random(seed), 40):
+        look = together.look(replace(scope, metrics={}))
+        one, other = (part.look(replace(scope, metrics={})) for part in parts)
+        assert look.looked_at == one.looked_at | other.looked_at << 40
+        assert look.failing == one.failing | other.failing << 40
 
 
 @pytest.mark.parametrize("text", ATOMS[:-7])
@@ -117,7 +130,7 @@ def test_a_number_too_large_for_a_double_leaves_the_others_as_they_are() -> None
     texts = ("customer.ltv > 3", "customer.points * 0.5 > 1", "customer.ltv < 3", "customer.points * 0.5 > 2")
     nodes = [[checked(text, env)] for text in texts]
     scope = Scope(now=0, customer={"points": 10**400, "ltv": 5}, history=History(), first_seen=0)
-    look = Screen(Index([()] * 4), nodes).look(scope)
+    look = Screen(Index([()] * 4).filed, nodes).look(scope)
     expected = [place for place, clauses in enumerate(nodes) if compile_condition(clauses)(scope) >= 0]
     assert [place for place, _ in clauses_of(look.failing, look.digits)] == expected
     assert 2 in expected
@@ -126,14 +139,14 @@ def test_a_number_too_large_for_a_double_leaves_the_others_as_they_are() -> None
 
 def test_no_condition_at_all_never_fails() -> None:
     scope = population(Random(1), 1)[0]
-    assert Screen(Index([(), ()]), [[], []]).look(scope).failing == 0
-    assert Screen(Index([]), []).look(scope).looked_at == 0
+    assert Screen(Index([(), ()]).filed, [[], []]).look(scope).failing == 0
+    assert Screen(Index([]).filed, []).look(scope).looked_at == 0
 
 
 def test_more_answers_than_are_kept_are_made_anew() -> None:
     env = environment()
     nodes = [[checked(f"event.items >= {number}", env), checked("event.total > 3", env)] for number in range(3_000)]
-    screen = Screen(Index([()] * 3_000), nodes)
+    screen = Screen(Index([()] * 3_000).filed, nodes)
     for items in (*range(-1, 3_001, 7), 5, 2_999):
         scope = Scope(now=0, customer={}, history=History(), first_seen=0, event={"items": items, "total": 4})
         look = screen.look(scope)

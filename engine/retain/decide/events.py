@@ -17,7 +17,7 @@ from retain.decide.merge import merge_customers
 from retain.decide.outcomes import Outcomes
 from retain.decide.planned import plan_customer
 from retain.decide.runs import deepen
-from retain.decide.starts import start_by_event
+from retain.decide.starts import see, start_by_event
 from retain.decide.steps import step_index
 from retain.decide.watches import Edge, look, touched
 from retain.language.rules import EventTrigger, Rule, WaitForStep
@@ -63,7 +63,8 @@ def _decide_one(facts: Facts, event: Event) -> None:
     if is_new:
         created = event._replace(name=CREATED, kind=MessageKind.TRACK, message_id=f"{event.message_id}:created")
         _wake_runs(facts, customer, created, moment)
-        start_by_event(facts, customer, created, frozenset(), [], moment, outcomes)
+        seen_new = see(facts, customer, created, _NOTHING, moment)
+        start_by_event(facts, customer, created, seen_new, [], moment, outcomes)
     facts.changes.summaries.append((event.seq, moment.at, outcomes, changes))
 
 
@@ -201,10 +202,11 @@ def _start(
     outcomes: Outcomes,
 ) -> None:
     edges: list[Edge] = []
+    seen = see(facts, customer, event, changed, moment)
     if facts.plan.watches:
         silent = is_late(facts, event)
-        for watch in touched(facts, customer, event.name, changed, is_fresh, moment):
+        for watch in touched(facts, customer, event.name, changed, is_fresh, seen.scope, seen.sight.watched):
             edge = look(facts, customer, watch, moment, silent=silent, cause=event.cause)
             if edge is not None:
                 edges.append(edge)
-    start_by_event(facts, customer, event, changed, edges, moment, outcomes)
+    start_by_event(facts, customer, event, seen, edges, moment, outcomes)

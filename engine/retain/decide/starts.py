@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from retain.decide.advance import advance, finish_run
 from retain.decide.facts import OUTCOME_NUMBER, OUTCOMES, CustomerFacts, Facts, Moment
@@ -15,7 +15,7 @@ from retain.decide.runs import log, open_run
 from retain.decide.scopes import event_scope
 from retain.decide.watches import Edge
 from retain.instants import format_duration
-from retain.language.candidates import CONDITION, Candidate, Candidates
+from retain.language.candidates import CONDITION, Candidate, Candidates, Sight
 from retain.language.rules import Rule
 from retain.language.scope import Scope
 from retain.language.screening.masks import places_of
@@ -68,26 +68,38 @@ def start_rules(
             _log_refusal(facts, customer, rule, verdict, moment)
 
 
+class Seen(NamedTuple):
+    """One look at an event: the rules that it may start, the scope that they share, and what came of the look."""
+
+    found: Candidates
+    scope: Scope
+    sight: Sight
+
+
+def see(facts: Facts, customer: CustomerFacts, event: Event, changed: frozenset[str], moment: Moment) -> Seen:
+    """Look at the rules that an event may start and the watches that it may move.
+
+    A rule that the index leaves out cannot start and leaves no outcome; whoever counts outcomes is shown every rule.
+    """
+    found = facts.plan.candidates(event.name, every=facts.tally is not None)
+    scope = event_scope(customer, moment, event.fields, changed)
+    return Seen(found, scope, found.look(scope))
+
+
 def start_by_event(
     facts: Facts,
     customer: CustomerFacts,
     event: Event,
-    changed: frozenset[str],
+    seen: Seen,
     edges: Sequence[Edge],
     moment: Moment,
     outcomes: Outcomes,
 ) -> None:
-    """Look at the rules that an event may start, and at the edges that it has caused.
-
-    A rule that the index leaves out cannot start and leaves no outcome; whoever counts outcomes is shown every rule.
-    """
-    every = facts.tally is not None
-    found = facts.plan.candidates(event.name, every=every)
-    if not found.all and not edges:
+    """Start what an event may start, and the rules of the edges that it has caused."""
+    found, scope, look = seen
+    if not look.looked_at and not edges:
         return
-    scope = event_scope(customer, moment, event.fields, changed)
     late = is_late(facts, event)
-    look = found.look(scope)
     refused = _Refused(found, 0 if late else look.failing)
     if edges or refused.bits != look.looked_at:
         trigger: dict[str, Json] = {"kind": "event", "name": event.name, "planned_at": event.occurred_at}

@@ -17,6 +17,7 @@ from retain.instants import DAY, HOUR
 from retain.language.candidates import Candidate
 from retain.language.plan import Watch
 from retain.language.rules import Rule
+from retain.language.scope import Scope
 from retain.model import Instant, Json, Outcome
 
 RETRY_FIRST, RETRY_MOST = HOUR, DAY  # after a look that could not be decided
@@ -37,24 +38,30 @@ class Edge:
 
 
 def touched(
-    facts: Facts, customer: CustomerFacts, name: str, changed: frozenset[str], is_fresh: bool, moment: Moment
+    facts: Facts,
+    customer: CustomerFacts,
+    name: str,
+    changed: frozenset[str],
+    is_fresh: bool,
+    scope: Scope,
+    possible: int,
 ) -> Iterable[Watch]:
     """The watches that an event of this name and these changed fields can have moved, by rule and trigger.
 
     Those that cannot be true and were not are left out.
+
+    Args:
+        possible: bits of those watches of the event name that can be true.
     """
-    plan = facts.plan
+    plan, states = facts.plan, customer.watches
     if is_fresh:
         return plan.watches
-    groups = [plan.watch_group(name)]
-    groups += [plan.watch_group(field, is_field=True) for field in {name.split(".")[0] for name in changed}]
-    groups = [group for group in groups if group.all]
+    own = plan.watch_group(name).worth_a_look(possible, states)
+    groups = [plan.watch_group(field, is_field=True) for field in {name.split(".")[0] for name in changed}]
     if not groups:
-        return ()
-    scope = event_scope(customer, moment)
-    if len(groups) == 1:
-        return groups[0].worth_a_look(scope, customer.watches)
-    found = {watch.order: watch for group in groups for watch in group.worth_a_look(scope, customer.watches)}
+        return own
+    others = [group.worth_a_look(group.possible(scope), states) for group in groups if group.all]
+    found = {watch.order: watch for watches in (own, *others) for watch in watches}
     return [found[key] for key in sorted(found)]
 
 

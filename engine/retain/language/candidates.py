@@ -8,13 +8,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from retain.language.condition import Condition
-from retain.language.index import Index
+from retain.language.index import Filed, Index
 from retain.language.rules import EventTrigger, Rule
 from retain.language.scope import Scope
-from retain.language.screening.screen import Look, Screen
+from retain.language.screening.screen import Screen
 from retain.language.syntax.ast import Node
 from retain.model import Outcome
 
@@ -66,27 +66,64 @@ class Candidate:
         return Candidate(rule, index, trigger.condition, tuple(dict.fromkeys(compared)))
 
 
+class Asked(NamedTuple):
+    """Conditions among many: how an index finds each of them, and the clauses that are asked once it is found."""
+
+    filed: Sequence[Filed]
+    clauses: Sequence[Sequence[Node]]
+
+
+_NOTHING = Asked((), ())
+
+
+class Sight(NamedTuple):
+    """What came of a look.
+
+    Args:
+        looked_at, failing, digits: of the candidates, as in `Look`; there may be further bits in the digits.
+        watched: bits of the conditions looked at beside them, of which no clause fails.
+    """
+
+    looked_at: int
+    failing: int
+    digits: Sequence[int]
+    watched: int
+
+
+_UNSEEN = Sight(0, 0, (), 0)
+
+
 class Candidates:
     """The candidates of one event name, in the order of rule ids and triggers.
 
     Args:
         event: the name.
         every: whether none is left out.
+        watched: conditions that are looked at beside them, because the same event may move them.
     """
 
-    def __init__(self, event: str, candidates: Sequence[Candidate], *, every: bool = False) -> None:
+    def __init__(
+        self, event: str, candidates: Sequence[Candidate], *, every: bool = False, watched: Asked = _NOTHING
+    ) -> None:
         self.event, self.all = event, candidates
-        self.index = Index([() if every else candidate.nodes for candidate in candidates])
-        self.screen = Screen(self.index, [_asked(candidate) for candidate in candidates])
+        self._index = Index([() if every else candidate.nodes for candidate in candidates])
+        clauses = [_asked(candidate) for candidate in candidates]
+        self.screen = Screen([*self._index.filed, *watched.filed], [*clauses, *watched.clauses])
         self._orders = [candidate.order for candidate in candidates]
+        self._own = (1 << len(candidates)) - 1
+        self._is_any = bool(candidates or watched.clauses)
 
-    def look(self, scope: Scope) -> Look:
-        """Which of them are worth a look, and at which clause the `if` of which refuses."""
-        return self.screen.look(scope)
+    def look(self, scope: Scope) -> Sight:
+        """Which of them are worth a look, at which clause the `if` of which refuses, and what is watched beside."""
+        if not self._is_any:
+            return _UNSEEN
+        looked_at, failing, digits = self.screen.look(scope)
+        watched = (looked_at ^ failing) >> len(self.all)
+        return Sight(looked_at & self._own, failing & self._own, digits, watched)
 
     def places(self, scope: Scope) -> list[int]:
         """The places of those worth a look, in order."""
-        return self.index.places(scope)
+        return self._index.places(scope)
 
     def up_to(self, order: tuple[str, int]) -> int:
         """Bits of all that are not behind an order."""

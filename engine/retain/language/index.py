@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from retain.language.access import Access, FieldTest, accesses
 from retain.language.codegen.conditions import compile_values
@@ -26,6 +26,13 @@ _OPEN = 50  # how many values a field is taken to have at least, where its type 
 FieldKey: TypeAlias = tuple[str, str, int]
 
 
+class Filed(NamedTuple):
+    """Under what a condition is filed, and how likely it is to be looked at."""
+
+    access: Access
+    odds: float
+
+
 class Index:
     """The conditions of a list, by the values of fields.
 
@@ -36,25 +43,25 @@ class Index:
     def __init__(self, conditions: Sequence[Sequence[Node]]) -> None:
         choices = [accesses(nodes) for nodes in conditions]
         sizes = _sizes(chain.from_iterable(choices))
-        self.chosen = tuple(min(choice, key=lambda access: _share(access, sizes), default=()) for choice in choices)
-        self.odds = tuple(min(1.0, _share(access, sizes)) if access else 1.0 for access in self.chosen)
-        self._rest = mask_of(place for place, access in enumerate(self.chosen) if not access)
-        self._filed = _Filed(enumerate(self.chosen))
-
-    def looked_at(self, scope: Scope) -> int:
-        """Bits of the places in the list of all that can be true."""
-        return self._rest | self._filed.found(scope)
+        chosen = [min(choice, key=lambda access: _share(access, sizes), default=()) for choice in choices]
+        self.filed = tuple(Filed(access, min(1.0, _share(access, sizes)) if access else 1.0) for access in chosen)
 
     def places(self, scope: Scope) -> list[int]:
         """The places in the list of all that can be true, in order."""
-        return places_of(self.looked_at(scope))
+        rest, others = self._places
+        return places_of(rest | others.found(scope))
 
     def text(self, place: int) -> str:
         """By what a condition is found, as people read it: `event.category == 'x'`; "" where it is always looked at."""
-        return " or ".join(str(test) for test in self.chosen[place])
+        return " or ".join(str(test) for test in self.filed[place].access)
+
+    @cached_property
+    def _places(self) -> tuple[int, _Places]:
+        accesses_ = [filed.access for filed in self.filed]
+        return mask_of(place for place, access in enumerate(accesses_) if not access), _Places(enumerate(accesses_))
 
 
-class _Filed:
+class _Places:
     """Places by the values of fields under which they are filed."""
 
     def __init__(self, entries: Iterable[tuple[int, Access]]) -> None:

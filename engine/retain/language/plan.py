@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cached_property
 
-from retain.language.candidates import Candidate, Candidates
+from retain.language.candidates import Asked, Candidate, Candidates
 from retain.language.condition import Needs, needs_of
 from retain.language.index import Index
 from retain.language.rules import BecomesTrigger, EventTrigger, Rule, RuleSet, ScheduleTrigger
@@ -62,21 +62,27 @@ class WatchGroup:
             self._places[watch.id].append(place)
         conditions = [watch.trigger.condition.nodes for watch in self.all]
         still = [[node for node in nodes if _stands_still(node)] for nodes in conditions]
-        self.screen = Screen(Index(conditions), still)
+        self.asked = Asked(Index(conditions).filed, still)
 
-    def worth_a_look(self, scope: Scope, states: Iterable[str]) -> list[Watch]:
+    @cached_property
+    def _screen(self) -> Screen:
+        return Screen(*self.asked)
+
+    def possible(self, scope: Scope) -> int:
+        """Bits of those of which no part is not true that only a change of a field can make true."""
+        look = self._screen.look(scope)
+        return look.looked_at ^ look.failing
+
+    def worth_a_look(self, worth: int, states: Iterable[str]) -> list[Watch]:
         """Those that can be true now, and those of which the customer has a state that may have to go.
 
         A watch is left out where a part of its condition is not true that only a change of a field can make true: that
         change will look at it. While time or an event can, its next look must be computed.
 
         Args:
+            worth: bits of those that are possible.
             states: identities of the watches of which there is a state.
         """
-        if not self.all:
-            return []
-        look = self.screen.look(scope)
-        worth = look.looked_at ^ look.failing
         for state in states:
             for place in self._places.get(state, ()):
                 worth |= 1 << place
@@ -147,7 +153,9 @@ class Plan:
         """
         found = self.found.get((event, every))
         if found is None:
-            found = self.found[event, every] = Candidates(event, self.by_event.get(event, ()), every=every)
+            watched = self.watch_group(event).asked
+            found = Candidates(event, self.by_event.get(event, ()), every=every, watched=watched)
+            self.found[event, every] = found
         return found
 
     def watch_group(self, name: str, *, is_field: bool = False) -> WatchGroup:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from retain.language.codegen.conditions import Table
-from retain.language.index import Index
+from retain.language.index import Filed
 from retain.language.screening.atoms import Atom, Form, atoms_of, key_of, parts_of
 from retain.language.screening.masks import Test, mask_of, table_of
 from retain.language.syntax import ast
@@ -54,10 +54,10 @@ class Layout:
 
     Args:
         conditions: the clauses of each.
-        index: how they are found.
+        filed: how they are found.
     """
 
-    def __init__(self, conditions: Sequence[Sequence[Node]], index: Index) -> None:
+    def __init__(self, conditions: Sequence[Sequence[Node]], filed: Sequence[Filed]) -> None:
         self._size = len(conditions)
         self.rows = [
             Row((number + 1) * self._size, digits_of(number)) for number in range(max(map(len, conditions), default=0))
@@ -65,11 +65,11 @@ class Layout:
         self._weights: dict[str, float] = defaultdict(float)
         self._cheap: dict[str, list[Test]] = defaultdict(list)
         self._dear: dict[tuple[str, int], list[Test]] = defaultdict(list)
-        self.several = mask_of(place for place, access in enumerate(index.chosen) if len(access) > 1)
+        self.several = mask_of(place for place, (access, _) in enumerate(filed) if len(access) > 1)
         self._over = len(self.rows) + 1 + (self.several != 0)  # the first row of further choices
-        self._place_found(index)
+        self._place_found(filed)
         read = [[_read(node) for node in nodes] for nodes in conditions]
-        self._weigh(read, index.odds)
+        self._weigh(read, [one.odds for one in filed])
         most = self._place(read)
         # Shifts of all choices but the first.
         self.choices = [(self._over + number) * self._size for number in range(most)]
@@ -83,9 +83,9 @@ class Layout:
         """Where the bits of those begin that the index finds by one of several fields; they are set where it does."""
         return (len(self.rows) + 1) * self._size
 
-    def _place_found(self, index: Index) -> None:
+    def _place_found(self, filed: Sequence[Filed]) -> None:
         """File by what values the index finds conditions; these values are asked for in any case."""
-        for place, access in enumerate(index.chosen):
+        for place, (access, _) in enumerate(filed):
             for test in access:
                 form: Form = "one of" if len(access) == 1 else "found by"
                 atom = Atom(test.field, key_of(test.field), form, test.values)

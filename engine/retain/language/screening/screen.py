@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from retain.language.codegen.conditions import compile_condition, compile_lookups, compile_values
-from retain.language.index import Index
+from retain.language.index import Filed
 from retain.language.scope import Scope
 from retain.language.screening.layout import Dear, Layout
 from retain.language.screening.masks import places_of
@@ -47,12 +47,13 @@ class Screen:
     """Asks conditions as an index finds them.
 
     Args:
+        filed: how the index finds each.
         conditions: what is asked of each place, which may be another condition than the index goes by; one without
             clauses never fails.
     """
 
-    def __init__(self, index: Index, conditions: Sequence[Sequence[Node]]) -> None:
-        self._index, self._conditions = index, conditions
+    def __init__(self, filed: Sequence[Filed], conditions: Sequence[Sequence[Node]]) -> None:
+        self._filed, self._conditions = filed, conditions
         self._every = (1 << len(conditions)) - 1
         self._own: dict[int, dict[int, Callable[[Scope], int]]] = defaultdict(dict)  # by first clause and place
 
@@ -133,7 +134,7 @@ class Screen:
 
     @cached_property
     def _layout(self) -> Layout:
-        return Layout(self._conditions, self._index)
+        return Layout(self._conditions, self._filed)
 
     @cached_property
     def _rows(self) -> list[tuple[int, tuple[int, ...], int, Dear, int]]:
