@@ -160,6 +160,20 @@ def test_b45_events_of_a_result_are_decided_like_any_other() -> None:
     assert [run.rule for run in runs(live.world)] == ["r", "s"]
 
 
+@pytest.mark.parametrize("status", ["done", "dead"])
+def test_what_a_result_reports_is_kept_though_nothing_can_be_decided_after_it(status: str) -> None:
+    crash = POST.replace("{text: one}}", "{text: one}, on_error: [{crash.always: {}}]}, {crash.always: {}}")
+    live = Live(crash[:-1] + ", s: {when: {event: x}, then: [{note.write: {text: heard}}]}}")
+    live.happen("a")
+    live.claim()
+    bounced = Suppress(channel="email", address="C1@example.test", reason="bounced")
+    live.finish(status, events=(NewEvent(name="x"), NewEvent(name="x")), suppress=bounced)
+    live.decide()
+    assert (live.states()[0], runs(live.world)[0].state) == (status, RunState.HELD)
+    assert [run.rule for run in runs(live.world)] == ["r", "s", "s"]
+    assert live.store.suppressed("email", ["c1@example.test"]) == {"c1@example.test"}
+
+
 def test_an_address_that_a_result_suppresses_is_never_written_to_again() -> None:
     live = Live(MAIL)
     live.identify({"email": "c1@example.test"})

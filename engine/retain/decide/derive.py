@@ -40,25 +40,35 @@ def derive(
         )
         return None
     facts.chain += 1
-    event = Event(
-        seq=facts.number_event(),
-        customer=customer.id if new.customer is None else new.customer,
-        kind=new.kind,
-        name=name,
-        fields=new.fields,
-        occurred_at=moment.at,
-        received_at=moment.at,
-        source="retain",
-        message_id=f"{origin}.{number}",
-        depth=depth,
-        origin=origin,
-    )
+    event = event_of(new, customer.id, moment, origin, number, facts.number_event())
     if event.customer != customer.id:
         facts.changes.posted.append(event)
         return event
     facts.changes.events.append(event)
     facts.derived.append(event)
     return event
+
+
+def event_of(new: NewEvent, customer: int, moment: Moment, origin: str, number: int, seq: int) -> Event:
+    """The event that a decision makes.
+
+    Args:
+        customer: whom it is about where it does not say so itself.
+        seq: its working number.
+    """
+    return Event(
+        seq=seq,
+        customer=customer if new.customer is None else new.customer,
+        kind=new.kind,
+        name=slug(new.name),
+        fields=new.fields,
+        occurred_at=moment.at,
+        received_at=moment.at,
+        source="retain",
+        message_id=f"{origin}.{number}",
+        depth=moment.depth + 1,
+        origin=origin,
+    )
 
 
 def _cut(facts: Facts, depth: int) -> str:

@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
+from retain.decide.derive import event_of
 from retain.decide.facts import Facts, Moment
 from retain.decide.operations import hold
 from retain.decide.results import release_effect, take_result
+from retain.decide.runs import in_chain
 from retain.errors import StoreConflictError, StoreError
 from retain.language.plan import Plan
 from retain.model import DecisionRow, Effect, EffectState, Instant, RunState
@@ -17,7 +19,7 @@ from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.load import load_customers
 from retain.pipeline.options import Options
 from retain.registry import ActionRequest, EffectResult
-from retain.store.rows import Batch
+from retain.store.rows import Batch, SuppressionRow
 from retain.store.store import Store
 
 T = TypeVar("T")
@@ -57,13 +59,16 @@ def release(pipeline: Decides, now: Instant, slots: Mapping[str, int], total: in
 
 
 def finish(pipeline: Decides, results: Sequence[EffectResult], now: Instant) -> None:
-    """Take results; where what follows from one cannot be decided, its run is held and the result is kept."""
+    """Take results; where what follows from one cannot be decided, its run is held and the result is kept.
+
+    Its events are decided by themselves then, each in its own turn.
+    """
     by_id = {result.effect_id: result for result in results}
     ids = list(by_id)
     for part, failed in insisting(pipeline, lambda: _finish_all(pipeline, ids, by_id, now)):
         result = by_id[part.id]
         part.output = dict(result.output)
-        put_aside(pipeline, part, failed, now, _STATE_OF.get(result.status, EffectState.DEAD))
+        put_aside(pipeline, part, failed, now, _STATE_OF.get(result.status, EffectState.DEAD), result)
 
 
 def _finish_all(
@@ -215,18 +220,27 @@ def _claimable(store: Store, effects: Sequence[Effect], slots: Mapping[str, int]
     return found
 
 
-def put_aside(pipeline: Decides, effect: Effect, failed: Failed, now: Instant, state: EffectState) -> None:
+def put_aside(
+    pipeline: Decides,
+    effect: Effect,
+    failed: Failed,
+    now: Instant,
+    state: EffectState,
+    result: EffectResult | None = None,
+) -> None:
     """Keep what is known of an effect whose decision raises; its run is held, everything else goes on."""
 
     def keep() -> None:
         (known,) = pipeline.store.effects_by_id([effect.id])
         with pipeline.deciding({known.customer}):  # who may be another worker's since a merge
-            _keep_aside(pipeline, effect, failed.reason, now, state)
+            _keep_aside(pipeline, effect, failed.reason, now, state, result)
 
     insisting(pipeline, keep)
 
 
-def _keep_aside(pipeline: Decides, effect: Effect, reason: str, now: Instant, state: EffectState) -> None:
+def _keep_aside(
+    pipeline: Decides, effect: Effect, reason: str, now: Instant, state: EffectState, result: EffectResult | None
+) -> None:
     (stored,) = pipeline.store.effects_by_id([effect.id])
     stored.state, stored.reason = state, reason
     if state is EffectState.PENDING:
@@ -238,6 +252,14 @@ def _keep_aside(pipeline: Decides, effect: Effect, reason: str, now: Instant, st
     if run is not None and run.state is not RunState.ENDED:
         hold(run, reason)
         batch.runs = [run]
+    if result is not None:
+        chain = in_chain(run, Moment.of_timer(now)) if run is not None else Moment.of_timer(now)
+        batch.posted = [
+            event_of(new, stored.customer, chain, effect.id, number, -1 - number)
+            for number, new in enumerate(result.events)
+        ]
+        if (given := result.suppress) is not None:
+            batch.suppressions = [SuppressionRow(given.channel, given.address.casefold(), given.reason, now)]
     batch.decisions = [
         DecisionRow(
             at=now,
