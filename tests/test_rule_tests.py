@@ -207,13 +207,16 @@ def test_the_shipped_rules_are_covered_whole() -> None:
 
 def test_there_is_one_decide() -> None:
     """Tests, simulations and explanations have no engine of their own: only the pipeline calls what decides."""
-    deciding = {"decide_event", "decide_wake", "decide_look", "decide_due_effect", "decide_planned", "decide_backfill"}
+    deciding = {
+        "decide_event", "decide_wake", "decide_look", "decide_due_effect", "decide_planned", "decide_backfill",
+        "decide_timer",
+    }  # fmt: skip
     callers = {
         module.name
         for module in house.modules()
         if any(f"import {name}" in module.text or f" {name}," in module.text for name in deciding)
     }
-    assert callers <= {"retain.pipeline.pipeline", "retain.pipeline.sweeps"}
+    assert callers <= {f"retain.pipeline.{part}" for part in ("pipeline", "sweeps", "timing")}
     virtual = next(module for module in house.modules() if module.name == "retain.testing.virtual")
     assert {"retain.pipeline.Pipeline", "retain.pipeline"} & {one.target for one in virtual.imports}
 
