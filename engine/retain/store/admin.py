@@ -223,8 +223,8 @@ def _between(column: ColumnElement[int], since: Instant | None, until: Instant |
 
 def _run_ids_of(customer: int) -> Select[Any]:
     """Live and ended runs stand in two partial indexes; each half of the union uses its own."""
-    live = select(runs.c.id).where(runs.c.customer == customer, text("state != 'ended'"))
-    ended = select(runs.c.id).where(runs.c.customer == customer, text("state = 'ended'"))
+    live = select(runs.c.id).where(runs.c.customer == customer, text("NOT has_ended"))
+    ended = select(runs.c.id).where(runs.c.customer == customer, text("has_ended"))
     return select(union_all(live, ended).subquery().c.id)
 
 

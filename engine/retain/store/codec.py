@@ -100,7 +100,7 @@ def run_of(row: Row) -> Run:
 
 
 def run_values(run: Run, started_seq: int) -> Row:
-    """A run as its RUN_COLUMNS; an ended one is woken by nothing."""
+    """A run as its RUN_COLUMNS and whether it has ended; an ended one is woken by nothing."""
     return (
         run.id,
         run.rule,
@@ -120,6 +120,7 @@ def run_values(run: Run, started_seq: int) -> Row:
         run.goal_until,
         run.ended_at,
         run.ended_by,
+        run.state is RunState.ENDED,
     )
 
 

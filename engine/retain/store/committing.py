@@ -8,7 +8,7 @@ from retain.errors import StoreConflictError
 from retain.model import Event, Record
 from retain.store.acceptance import INSERT_EVENT, Sources, counter, event_values, raise_counter
 from retain.store.breakers import count_starts
-from retain.store.codec import customer_values, effect_values, encode, run_values
+from retain.store.codec import customer_values, encode
 from retain.store.database import Database, Session
 from retain.store.dialects.base import insert, upsert
 from retain.store.fresh import FreshEvents
@@ -16,14 +16,13 @@ from retain.store.identity import IdentityCache
 from retain.store.merging import absorb_all
 from retain.store.rows import Batch, PauseRow
 from retain.store.sharing import SharingMethods
+from retain.store.stepping import write_effects, write_runs
 from retain.store.tables import (
     consents,
     customers,
     decisions,
-    effects,
     failed_events,
     records,
-    runs,
     schedules,
     summaries,
     suppressions,
@@ -33,10 +32,6 @@ from retain.store.tables import (
 _CUSTOMER = ("fields", "stamps", "first_seen", "watches", "recheck_at")
 UPSERT_CUSTOMER = insert(customers, columns=("id", "key", "fields", "stamps", "first_seen", "first_seq", "watches",
                                              "recheck_at"), replace=_CUSTOMER)  # fmt: skip
-UPSERT_RUN = upsert(runs)
-# What never changes is not named again: SQLite writes the indexes of a column that is, whether or not it changes.
-_FOR_GOOD = {"id", "run", "action", "channel", "arm", "created_at"}
-UPSERT_EFFECT = insert(effects, replace=[column.name for column in effects.columns if column.name not in _FOR_GOOD])
 INSERT_SUMMARY = upsert(summaries)
 INSERT_DECISION = insert(decisions, columns=[column.name for column in decisions.columns if column.name != "id"])
 INSERT_RECORD = insert(records)
@@ -160,10 +155,8 @@ def _causes(batch: Batch, decided_upto: Callable[[int], int]) -> dict[int, int]:
 
 def _write_state(session: Session, batch: Batch, numbers: Mapping[int, int]) -> None:
     session.change_many(UPSERT_CUSTOMER, map(customer_values, batch.customers))
-    session.change_many(
-        UPSERT_RUN, [run_values(run, numbers.get(run.started_seq, run.started_seq)) for run in batch.runs]
-    )
-    session.change_many(UPSERT_EFFECT, map(effect_values, batch.effects))
+    write_runs(session, batch.runs, numbers)
+    write_effects(session, batch.effects)
     session.change_many(CANCEL, [(reason, run) for run, reason in batch.cancel_effects_of])
     session.change_many(
         INSERT_CONSENT,

@@ -34,8 +34,8 @@ UNDECIDED_UPTO = (
 OF_GROUP = f" AND mod(customer, {PARTITIONS}) = ANY(?)"
 EARLIER = "SELECT 1 FROM events WHERE seq > ? AND seq < ? AND cause_seq IS NULL LIMIT 1"
 CUSTOMERS = f"SELECT {CUSTOMER_COLUMNS} FROM customers WHERE id IN {{wanted}}"
-LIVE_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE customer IN {{wanted}} AND state != 'ended'"
-ENDED_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE customer IN {{wanted}} AND state = 'ended' AND first_sent_at >= ?"
+LIVE_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE customer IN {{wanted}} AND NOT has_ended"
+ENDED_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE customer IN {{wanted}} AND has_ended AND first_sent_at >= ?"
 RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE id IN {{wanted}}"
 HISTORY = (
     f"SELECT customer, occurred_at, coalesce(cause_seq, seq), seq, {BODY_BYTES} FROM events"

@@ -11,16 +11,16 @@ from retain.store.rows import Merge
 # Ended and live runs stand in two partial indexes, so each has its own statement.
 MOVES = (
     "UPDATE events SET former = coalesce(former, customer), customer = ? WHERE customer = ?",
-    "UPDATE runs SET customer = ? WHERE customer = ? AND state != 'ended'",
-    "UPDATE runs SET customer = ? WHERE customer = ? AND state = 'ended'",
+    "UPDATE runs SET customer = ? WHERE customer = ? AND NOT has_ended",
+    "UPDATE runs SET customer = ? WHERE customer = ? AND has_ended",
     "UPDATE records SET customer = ? WHERE customer = ?",
     "UPDATE consents SET customer = ? WHERE customer = ?",
     "UPDATE customers SET merged_into = ? WHERE merged_into = ?",
 )
 MOVE_EFFECTS = (
     "UPDATE effects SET customer = ? WHERE customer = ? AND run IN"
-    " (SELECT id FROM runs WHERE customer = ? AND state != 'ended'"
-    " UNION ALL SELECT id FROM runs WHERE customer = ? AND state = 'ended')"
+    " (SELECT id FROM runs WHERE customer = ? AND NOT has_ended"
+    " UNION ALL SELECT id FROM runs WHERE customer = ? AND has_ended)"
 )
 EMPTY = (
     "UPDATE customers SET fields = '{}', stamps = '{}', watches = NULL, recheck_at = NULL, merged_into = ? WHERE id = ?"

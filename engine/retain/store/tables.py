@@ -25,7 +25,7 @@ from retain.store.worker_tables import Text, metadata
 
 __all__ = ["SCHEMA_VERSION", "metadata"]
 
-SCHEMA_VERSION = "0003"  # the newest migration
+SCHEMA_VERSION = "0004"  # the newest migration
 
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite makes the row number of an INTEGER key only
 
@@ -35,12 +35,10 @@ def _index(name: str, *columns: str, only: str) -> Index:
     return Index(name, *columns, sqlite_where=text(only), postgresql_where=text(only))
 
 
-schema_version = Table(
-    "alembic_version",
-    metadata,
+schema_version = Table("alembic_version", metadata,
     Column("version_num", String(32), nullable=False, comment="the migration that these tables are at"),
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),  # named as alembic names it
-)
+)  # fmt: skip
 
 counters = Table(
     "counters",
@@ -134,8 +132,9 @@ runs = Table(
     Column("goal_until", BigInteger, comment="its goal is looked for until then"),
     Column("ended_at", BigInteger, comment="when it ended"),
     Column("ended_by", Text, nullable=False, comment="what ended it; empty while it lives"),
-    _index("runs_live", "customer", only="state != 'ended'"),
-    _index("runs_ended", "customer", "first_sent_at", only="state = 'ended'"),
+    Column("has_ended", Boolean, nullable=False, server_default=text("false"), comment="whether its state is ended"),
+    _index("runs_live", "customer", only="NOT has_ended"),
+    _index("runs_ended", "customer", "first_sent_at", only="has_ended"),
     _index("runs_wake", "wake_at", "id", only="wake_at IS NOT NULL"),
     Index("runs_rule", "rule", "started_at"),
 )

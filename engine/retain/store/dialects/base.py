@@ -132,13 +132,14 @@ def statements_for(core: CoreDialect) -> tuple[str, ...]:
     return tuple(statements)
 
 
-def insert(table: Table, *, columns: Sequence[str] = (), replace: Iterable[str] = ()) -> str:
+def insert(table: Table, *, columns: Sequence[str] = (), replace: Iterable[str] = (), same: Iterable[str] = ()) -> str:
     """The text of an INSERT for the driver.
 
     Args:
         columns: all of the table's where none are named.
         replace: columns that are overwritten where a row with the same primary key exists; without any, a second
             row is an error.
+        same: columns in which that row must be as the new one, else it is left as it is and not counted.
     """
     names = tuple(columns) or tuple(table.columns.keys())
     marks = ", ".join("?" * len(names))
@@ -147,7 +148,9 @@ def insert(table: Table, *, columns: Sequence[str] = (), replace: Iterable[str] 
     if not updates:
         return text
     key = ", ".join(_quoted(table.primary_key.columns.keys()))
-    return f"{text} ON CONFLICT ({key}) DO UPDATE SET {updates}"
+    text += f" ON CONFLICT ({key}) DO UPDATE SET {updates}"
+    alike = " AND ".join(f"{table.name}.{name} = excluded.{name}" for name in _quoted(same))
+    return f"{text} WHERE {alike}" if alike else text
 
 
 def upsert(table: Table) -> str:
