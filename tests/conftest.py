@@ -29,6 +29,7 @@ _ON_BOTH = {
     "test_decide_runs": True,
     "test_decide_starts": True,
     "test_decide_time": True,
+    "test_history_starts_nothing": True,
     "test_pipeline_batches": True,
     "test_pipeline_downtime": False,
     "test_pipeline_first_looks": True,

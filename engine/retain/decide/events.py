@@ -17,6 +17,7 @@ from retain.decide.merge import merge_customers
 from retain.decide.outcomes import Outcomes
 from retain.decide.planned import plan_customer
 from retain.decide.runs import deepen
+from retain.decide.scopes import event_scope
 from retain.decide.starts import see, start_by_event
 from retain.decide.steps import step_index
 from retain.decide.watches import Edge, look, touched
@@ -88,9 +89,9 @@ def _apply(facts: Facts, customer: CustomerFacts, event: Event, is_fresh: bool) 
         if "timezone" in changed:
             customer.zone = zone_of(customer.fields, facts.plan.defaults.zone)
         if facts.plan.personal_schedules and not is_fresh:
-            plan_customer(facts, customer, changed, Moment.of_event(event))
+            plan_customer(facts, customer, changed, _looked_at(facts, event))
     if is_fresh and facts.plan.personal_schedules:
-        plan_customer(facts, customer, None, Moment.of_event(event))
+        plan_customer(facts, customer, None, _looked_at(facts, event))
     if event.kind is MessageKind.CONSENT or event.name == "unsubscribed":
         _consent(facts, customer, event)
     elif event.kind in _SETTING and isinstance(event.fields.get("consent"), dict):
@@ -204,9 +205,17 @@ def _start(
     edges: list[Edge] = []
     seen = see(facts, customer, event, changed, moment)
     if facts.plan.watches:
-        silent = is_late(facts, event)
+        silent, at = is_late(facts, event), _looked_at(facts, event)
         for watch in touched(facts, customer, event.name, changed, is_fresh, seen.scope, seen.sight.watched):
-            edge = look(facts, customer, watch, moment, silent=silent, cause=event.cause)
+            edge = look(facts, customer, watch, at, silent=silent, cause=event.cause)
             if edge is not None:
                 edges.append(edge)
+        if at != moment:
+            event_scope(customer, moment)  # metrics are those at the event again
     start_by_event(facts, customer, event, seen, edges, moment, outcomes)
+
+
+def _looked_at(facts: Facts, event: Event) -> Moment:
+    """When its watches are looked at and its dates planned: for history today, as what time turned is history too."""
+    moment = Moment.of_event(event)
+    return Moment(facts.now, facts.now + 1) if event.historical and facts.now > moment.at else moment

@@ -166,6 +166,7 @@ class Facts:
     effects: dict[str, Effect] = field(default_factory=dict)
     records: RecordBook = field(default_factory=RecordBook)
     breakers: dict[str, deque[Instant]] = field(default_factory=dict)  # live starts per rule, ascending
+    now: Instant = 0  # the present instant; 0 on a virtual clock, where it is that of what is decided
     paused: dict[tuple[str, str], str] = field(default_factory=dict)  # (scope, name) -> reason
     renamed: Mapping[str, str] = field(default_factory=dict)  # ids that rules had -> those that they have
     repeated: Collection[str] = ()  # ids of runs that ended long ago and whose cause has come again

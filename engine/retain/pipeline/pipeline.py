@@ -216,6 +216,7 @@ class Pipeline(SharedMethods):
             repeated=self._repeated,
             refusing=self._refusing,
             first_looks=self.sweeps.first_looks,
+            now=0 if self.options.virtual else self._now,
             respond=self.options.respond,
             only_to=self.options.only_to,
             before_effect=self.options.before_effect,

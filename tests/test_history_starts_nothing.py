@@ -1,0 +1,98 @@
+"""Imported history starts nothing, neither by its events nor by what time would have turned between them and today."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cli_help import bare, events_file, here, identify, track
+from decide_help import NOON, engine, plan, said
+from retain.instants import DAY
+from retain.model import Instant, Json, Message, MessageKind
+from retain.testing.virtual import VirtualEngine
+
+RULES = """
+rules:
+  lapsed: {when: {becomes: [days_since(a) >= 30]}, then: [{note.write: {text: lapsed}}]}
+  quiet: {when: {becomes: [not exists(a in last 10d)], for: 2d}, then: [{note.write: {text: quiet}}]}
+  often: {when: {becomes: [count(a) >= 2]}, then: [{note.write: {text: often}}]}
+  renewal: {when: {schedule: {date: customer.renews_at, at: "13:00"}}, then: [{note.write: {text: renewal}}]}
+  daily:
+    when: {schedule: {cron: "0 9 * * *", timezone: customer.home_zone, each: [customer.score is present]}}
+    then: [{note.write: {text: daily}}]
+"""
+
+
+def imported(world: VirtualEngine, days_ago: int, kind: MessageKind, fields: dict[str, Json] | None = None) -> Message:
+    """A row of a file: it counts as received when it occurred."""
+    at: Instant = world.now - days_ago * DAY
+    name = "a" if kind is MessageKind.TRACK else "customer_updated"
+    made = world.message("c1", kind, name, fields or {})
+    return made._replace(occurred_at=at, received_at=at, historical=True)
+
+
+@pytest.fixture(params=[1, 50], ids="batch_{}".format)
+def world(request: pytest.FixtureRequest) -> VirtualEngine:
+    """A live engine, as the daemon's."""
+    found = engine(RULES, batch=request.param)
+    found.pipeline.options = replace(found.pipeline.options, virtual=False)
+    return found
+
+
+def history(world: VirtualEngine, *days_ago: int) -> None:
+    """An import of a customer's past."""
+    traits: dict[str, Json] = {"renews_at": "2025-12-20", "home_zone": "Europe/Berlin", "score": 1}
+    rows = [imported(world, max(days_ago) + 1, MessageKind.IDENTIFY, traits)]
+    world.send(*rows, *(imported(world, days, MessageKind.TRACK) for days in days_ago))
+
+
+@pytest.mark.parametrize("days_ago", [(400, 200, 40), (400, 5), (40, 20), (31,)])
+def test_an_import_starts_nothing(world: VirtualEngine, days_ago: tuple[int, ...]) -> None:
+    history(world, *days_ago)
+    assert said(world) == []
+
+
+def test_a_second_import_starts_nothing_either(world: VirtualEngine) -> None:
+    history(world, 400)
+    history(world, 300, 100)
+    assert said(world) == []
+
+
+def test_what_time_turns_after_an_import_starts(world: VirtualEngine) -> None:
+    history(world, 400, 5)
+    for day in range(1, 27):
+        world.move_to(NOON + day * DAY)
+    assert [text for text in said(world) if text != "daily"] == ["quiet", "lapsed"]
+    assert said(world).count("daily") == 26
+
+
+def test_an_event_after_an_import_is_an_edge(world: VirtualEngine) -> None:
+    history(world, 400)
+    world.event("c1", "a")
+    assert said(world) == ["often"]
+
+
+def test_history_of_a_customer_whom_a_backfill_has_not_reached_starts_nothing() -> None:
+    world = engine("rules: {other: {when: {event: z}, then: [{wait: 1d}]}}", batch=1)
+    world.pipeline.options = replace(world.pipeline.options, virtual=False)
+    for number in range(5, 0, -1):
+        world.event(f"c{number}", "z")
+    world.plan = plan(RULES)
+    world.pipeline.use(world.plan, world.now)
+    history(world, 400, 40)
+    assert said(world) == []
+
+
+def test_the_command_starts_nothing_either(tmp_path: Path) -> None:
+    rules = (
+        "version: 1\nrules:\n  lapsed: {when: {becomes: [days_since(order_completed) >= 30]}, then: [{stop: over}]}\n"
+    )
+    shop = bare(tmp_path / "shop", rules)
+    days = ("2024-01-10", "2024-06-10", "2025-01-10")
+    calls = [track("u1", "Order Completed", f"{day}T10:00:00Z", day, order_id=day) for day in days]
+    file = events_file(tmp_path / "past.jsonl", [identify("u1", "2024-01-01T10:00:00Z", "i", plan="pro"), *calls])
+    assert here("--project", shop, "import", file).code == 0
+    assert here("--project", shop, "runs", "list", "--json").json == []
+    assert here("--project", shop, "rules", "stats", "lapsed", "--json").json["started"] == {}
