@@ -152,6 +152,34 @@ def test_what_is_done_by_hand_is_told_once_though_another_worker_was_faster() ->
         assert len(tried) == 2 * len(mine)
 
 
+def test_a_command_of_another_process_takes_no_customers_from_the_workers_that_live() -> None:
+    with workers(1, POST) as (worker,):
+        worker.store.accept([tick(user, 1) for user in range(4)], NOON)
+        worker.decide()
+        with Store.open(worker.store._db.dialect._url, briefly=True) as hand:
+            assert (worker.store.workers(), hand.leads) == ([], False)
+            pipeline = Pipeline(hand, worker.pipeline.plan, NOON)
+            hand.accept([tick(user, 1) for user in range(4, 8)], NOON)
+            assert not pipeline.step(NOON).events
+            first, *_, last = [run.id for run in hand.list_runs(limit=9)]
+
+            def stop(facts: Facts, run: Run) -> bool:
+                return stop_run(facts, run, "stopped", Moment.of_timer(NOON))
+
+            assert with_runs(pipeline, [first, last], NOON, stop) == [True, True]
+        worker.decide()
+        assert Counter(run.ended_by for run in worker.store.list_runs(limit=9)) == {"stopped": 2, "": 6}
+        assert len(worker.pipeline.release(NOON, {"post.it": 99}, 99)) == 6
+
+
+def test_a_command_decides_for_everybody_where_no_worker_lives() -> None:
+    with workers(1, POST) as (worker,):
+        worker.store.close()
+        with Store.open(worker.store._db.dialect._url, briefly=True) as hand:
+            hand.accept([tick(user, 1) for user in range(4)], NOON)
+            assert Pipeline(hand, worker.pipeline.plan, NOON).step(NOON).events == 4
+
+
 SAY = "rules: {r: {when: {event: a}, runs: {mode: parallel}, then: [{note.write: {text: one}}, {emit: {event: b}}]}}"
 
 

@@ -79,6 +79,7 @@ class Store(
         lock_wait_s: float = 5.0,
         read_limit_s: float | None = None,
         lease_ms: int = LEASE_MS,
+        briefly: bool = False,
     ) -> Store:
         """Open a store, by default for writing, which takes its lock.
 
@@ -94,6 +95,7 @@ class Store(
             lock_wait_s: how long to wait for readers of a store at rest, in seconds.
             read_limit_s: how long a query may take in a thread that does not write, in seconds; None is no limit.
             lease_ms: how long a worker that does not answer keeps its customers, on a server.
+            briefly: for one command; on a server where workers live, all customers stay with them.
 
         Raises:
             StoreBusyError: another process has it open for writing.
@@ -101,7 +103,7 @@ class Store(
             StoreUnavailableError: there is no file, or it cannot be used.
         """
         if is_server(url_or_path):
-            return cls._open_server(str(url_or_path), read_only, read_limit_s, lease_ms)
+            return cls._open_server(str(url_or_path), read_only, read_limit_s, lease_ms, briefly=briefly)
         path = file_of(url_or_path)
         if not path.exists() and (read_only or not create):
             raise StoreUnavailableError("there is no store", where=str(path), cure="make a project with `retain init`")
@@ -175,10 +177,12 @@ class Store(
         return store
 
     @classmethod
-    def _open_server(cls, url: str, read_only: bool, read_limit_s: float | None, lease_ms: int) -> Store:
+    def _open_server(
+        cls, url: str, read_only: bool, read_limit_s: float | None, lease_ms: int, *, briefly: bool
+    ) -> Store:
         db = Database(PostgresDialect(url), read_only=read_only)
         db.read_limit_s = read_limit_s
-        return cls._prepared(db, lease_ms=lease_ms)
+        return cls._prepared(db, lease_ms=lease_ms, briefly=briefly)
 
     def _join(self, lease_ms: int) -> None:
         """Become one of the workers, and take what is free."""
@@ -193,13 +197,15 @@ class Store(
             raise
 
     @classmethod
-    def _prepared(cls, db: Database, lock: StoreLock | None = None, *, lease_ms: int = LEASE_MS) -> Store:
+    def _prepared(
+        cls, db: Database, lock: StoreLock | None = None, *, lease_ms: int = LEASE_MS, briefly: bool = False
+    ) -> Store:
         store = cls(db, lock)
         try:
             if not db.read_only:
                 store._create_tables()
             store._check_version()
-            if db.dialect.is_shared and not db.read_only:
+            if db.dialect.is_shared and not db.read_only and not (briefly and store.workers()):
                 store._join(lease_ms)
         except BaseException:
             db.close()

@@ -51,6 +51,6 @@ def open_desk(project: Project) -> Iterator[Desk]:
         StoreBusyError: a daemon holds the store; it must be asked instead.
     """
     clock = SystemClock()
-    with Store.open(project.config.store_location()) as store:
+    with Store.open(project.config.store_location(), briefly=True) as store:
         options = options_of(project.config.only_to)
         yield Desk(project, Pipeline(store, project.plan(), clock.now(), options), clock)

@@ -100,7 +100,7 @@ def make_indexes(config: Config, ruleset: RuleSet) -> list[str]:
     Raises:
         StoreBusyError: a daemon has the store open.
     """
-    with Store.open(config.store_location(), create=False) as store:
+    with Store.open(config.store_location(), create=False, briefly=True) as store:
         missing = missing_indexes(store, ruleset)
         if missing:
             store.make_indexes(list(missing.values()))
