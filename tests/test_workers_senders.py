@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -10,6 +9,7 @@ import pytest
 
 from decide_help import NOON
 from deliver_help import dispatching, outside, request
+from retain.clock import running
 from retain.errors import StoreError
 from retain.model import Effect
 from retain.registry import ActionRequest, ActionResult, EffectResult
@@ -102,7 +102,7 @@ async def test_what_was_claimed_before_a_worker_stood_still_for_longer_than_its_
         return ActionResult()
 
     async with dispatching(outside("shop.do", note)) as (dispatcher, results):
-        dispatcher.submit(request("shop.do", "late"), until=time.monotonic())
-        dispatcher.submit(request("shop.do", "early"), until=time.monotonic() + 60)
+        dispatcher.submit(request("shop.do", "late"), until=running())
+        dispatcher.submit(request("shop.do", "early"), until=running() + 60)
         late, early = await results.wait_for("late", "early")
     assert (called, late.status, early.status) == (["early"], "retry", "done")

@@ -16,6 +16,13 @@ class Clock(Protocol):
         ...
 
 
+def running() -> float:
+    """Seconds that have passed on this machine, those in which it slept too: what leases are held against."""
+    if hasattr(time, "CLOCK_BOOTTIME"):  # Linux, where monotonic() stands still meanwhile
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class SystemClock:
     """The machine's clock."""
 

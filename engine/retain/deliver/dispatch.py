@@ -101,7 +101,7 @@ class Dispatcher:
         """Begin a claimed effect, or queue it where no slot is free.
 
         Args:
-            until: the time.monotonic() from which on it is handed back instead of begun.
+            until: the `running()` from which on it is handed back instead of begun.
         """
         if self._handover is None:
             self._handover = asyncio.create_task(self._hand_over())

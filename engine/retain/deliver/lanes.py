@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
+from retain.clock import running
 from retain.deliver.threads import DaemonExecutor, start
 from retain.registry import Action, ActionRequest
 
@@ -28,13 +28,13 @@ class Attempt:
 
     action: Action
     request: ActionRequest
-    until: float = math.inf  # time.monotonic() from which on it may not begin: others may have claimed it by then
+    until: float = math.inf  # running() from which on it may not begin: others may have claimed it by then
     began: bool = False  # whether the action was called: until then nothing can have been sent
     _withdrawn: bool = False
 
     def begin(self) -> bool:
         """Mark it as begun; False where it was withdrawn before, or is too late."""
-        if time.monotonic() >= self.until:
+        if running() >= self.until:
             return False
         self.began = True
         return not self._withdrawn

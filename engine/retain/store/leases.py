@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from secrets import token_hex
 from typing import Any
 
+from retain.clock import running
 from retain.store.database import Session
 from retain.store.dialects.base import Dialect
 
@@ -53,7 +54,7 @@ class Leases:
         self.lease_ms = lease_ms
         self.others = 0
         self.unbalanced = False
-        self.sure_until = 0.0  # the time.monotonic() up to which nobody else takes this worker for lost
+        self.sure_until = 0.0  # the `running()` up to which nobody else takes this worker for lost
         self.woken: Callable[[], None] | None = None
         self._dialect = dialect
         self._owned: set[int] = set()
@@ -68,7 +69,7 @@ class Leases:
 
     def renew(self, session: Session) -> None:
         """Say that this worker lives, and see who else does and what is free."""
-        began = time.monotonic()
+        began = running()
         session.change(_RENEW, (self.worker, self.name, self.lease_ms))
         self.sure_until = began + self.lease_ms / 1000
         session.rows(_END_LOST, (self.worker,))

@@ -107,7 +107,7 @@ class SharingMethods:
         return self._leases.others if self._leases is not None else 0
 
     def leased_until(self) -> float:
-        """The time.monotonic() up to which no other worker takes this one for lost; endless where there are none."""
+        """The `running()` up to which no other worker takes this one for lost; endless where there are none."""
         return self._leases.sure_until if self._leases is not None else math.inf
 
     def workers(self) -> list[str]:

@@ -29,7 +29,7 @@ class Outside(Protocol):
     """What carries effects out; called from the writer's thread, returns at once."""
 
     def begin(self, requests: Sequence[ActionRequest], until: float) -> None:
-        """Carry out claimed effects, as far as they begin before time.monotonic() is `until`; then say what is free."""
+        """Carry out claimed effects, as far as they begin before `running()` is `until`; then say what is free."""
 
     def ask_for_slots(self) -> None:
         """Say what is free."""
@@ -64,7 +64,7 @@ class ToDispatcher:
         self._open: dict[EffectAttempt, str] = {}  # attempts without a written result, and their actions
 
     def begin(self, requests: Sequence[ActionRequest], until: float) -> None:
-        """Carry out claimed effects, as far as they begin before time.monotonic() is `until`; then say what is free."""
+        """Carry out claimed effects, as far as they begin before `running()` is `until`; then say what is free."""
         self._begun.update((request.effect_id, request.attempt) for request in requests)
         self._call(self._submit, [self._prepare(request) for request in requests], until)
 
