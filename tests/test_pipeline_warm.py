@@ -114,3 +114,14 @@ def test_what_is_written_of_a_kept_customer_by_hand_counts_at_once() -> None:
     store.accept(came(NOON), NOON)
     pipeline.step(NOON)
     assert sum(store.counts().runs.values()) == 1
+
+
+def test_of_who_is_kept_no_more_is_remembered_than_the_windows_reach() -> None:
+    store = Store.in_memory()
+    rules = plan("rules: {often: {when: {event: b}, if: ['count(a in last 2h) >= 2'], then: [wait: 1d]}}")
+    pipeline = Pipeline(store, rules, NOON, Options())
+    for hour in range(0, 50, 2):
+        store.accept(came(NOON + hour * HOUR), NOON + hour * HOUR)
+        pipeline.step(NOON + hour * HOUR)
+    (customer,) = pipeline._warm.take([1], NOON + 48 * HOUR).values()
+    assert customer.history.series["a"].at == [NOON + 46 * HOUR, NOON + 48 * HOUR]

@@ -35,6 +35,12 @@ class Series:
         self.at.insert(place, at)
         self.rows.insert(place, row)
 
+    def forget_before(self, low: Instant) -> None:
+        """Let go of what happened before an instant."""
+        if self.at and self.at[0] < low:
+            place = bisect_left(self.at, low)
+            del self.at[:place], self.rows[:place]
+
     def row(self, index: int) -> Fields:
         """The fields of one event."""
         row = self.rows[index]

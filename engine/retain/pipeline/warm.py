@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 
 from retain.decide.facts import CustomerFacts, Facts
 from retain.language.plan import Plan
-from retain.model import Instant, Run, RunState
+from retain.model import Instant, Millis, Run, RunState
 from retain.store.store import Store
 
-_LONGEST = 200  # events of one name; a customer with more is read anew, so that memory has a bound
+_LONGEST = 200  # events of one name, or messages; a customer with more is read anew, so that memory has a bound
 
 
 class Warm:
@@ -29,6 +29,7 @@ class Warm:
         self._young: dict[int, CustomerFacts] = {}
         self._old: dict[int, CustomerFacts] = {}
         self._writes = store.writes
+        self._windows: Mapping[str, Millis | None] = {}  # how far back the rules look at events of each name
 
     def take(self, wanted: Collection[int], at: Instant) -> dict[int, CustomerFacts]:
         """Those of the wanted that are kept, with all that deciding from an instant on needs; they are given away."""
@@ -38,6 +39,7 @@ class Warm:
         for customer in wanted:
             known = young.pop(customer, None) or old.pop(customer, None)
             if known is not None and known.known_since <= at:
+                self._trim(known, at)
                 found[customer] = known
         return found
 
@@ -51,16 +53,24 @@ class Warm:
         if facts.changes.merges or not self._half:
             self.forget()
             return
-        needed = facts.plan.needs.events
+        needed = self._windows = facts.plan.needs.events
         for number, customer in facts.customers.items():
             if not number or (customer.runs and not _settle_runs(customer, facts.plan, numbers)):
                 continue
             history = customer.history
             history.series = {name: series for name, series in history.series.items() if name in needed}
-            if all(len(series.at) <= _LONGEST for series in history.series.values()):
+            if len(customer.sends) <= _LONGEST and all(len(one.at) <= _LONGEST for one in history.series.values()):
                 self._young[number] = customer
         if len(self._young) > self._half:
             self._old, self._young = self._young, {}
+
+    def _trim(self, customer: CustomerFacts, at: Instant) -> None:
+        """Leave out events that no window reaches any more, as if the customer were read now."""
+        for name, series in customer.history.series.items():
+            window = self._windows[name]
+            if window is not None:
+                series.forget_before(at - window)
+        customer.known_since = at
 
     def check(self) -> None:
         """Forget all where something was written otherwise."""
@@ -75,7 +85,7 @@ class Warm:
 
 def _settle_runs(customer: CustomerFacts, plan: Plan, numbers: Mapping[int, int]) -> bool:
     """Leave a customer the runs that would be read anew; False where these follow a text that needs other facts."""
-    customer.runs = {name: run for name, run in customer.runs.items() if _counts(run, plan)}
+    customer.runs = {name: run for name, run in customer.runs.items() if _counts(run, plan, customer.known_since)}
     for run in customer.runs.values():
         rule = plan.rules.get(run.rule)
         if rule is None or rule.revision != run.revision:
@@ -84,5 +94,8 @@ def _settle_runs(customer: CustomerFacts, plan: Plan, numbers: Mapping[int, int]
     return True
 
 
-def _counts(run: Run, plan: Plan) -> bool:
-    return run.state is not RunState.ENDED or (run.first_sent_at is not None and run.rule in plan.counted)
+def _counts(run: Run, plan: Plan, since: Instant) -> bool:
+    if run.state is not RunState.ENDED:
+        return True
+    longest = plan.counted.get(run.rule)
+    return longest is not None and run.first_sent_at is not None and run.first_sent_at >= since - longest
