@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from cli_help import bare, here
@@ -28,6 +31,15 @@ rules:
   low: {when: {becomes: [customer.score < 40], backfill: true}, breaker: 2 per 1h, then: [{stop: over}]}
 """
 SCORE = {"type": "object", "properties": {"score": {"type": "number"}}}
+
+
+@pytest.fixture
+def every_level() -> Iterator[None]:
+    """The log takes all levels, whatever a command before has set."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)
 
 
 def backfill(looked_at: int, *, done: bool = False, paced: bool = False) -> Backfill:
@@ -75,6 +87,7 @@ def test_a_rule_that_is_gone_has_no_backfill() -> None:
     assert backfills_of(world.store, plan(OTHER)) == []
 
 
+@pytest.mark.usefixtures("every_level")
 def test_the_log_tells_of_the_beginning_of_every_ten_seconds_and_of_the_end() -> None:
     seconds = iter((0.0, 1.0, EVERY_S, EVERY_S + 1, 2 * EVERY_S + 5))
     log = BackfillLog(clock=lambda: next(seconds))
@@ -91,6 +104,7 @@ def test_the_log_tells_of_the_beginning_of_every_ten_seconds_and_of_the_end() ->
     assert {(line["rule"], line["trigger"], line["customers"]) for line in lines} == {("low", "when[0]", 1_000)}
 
 
+@pytest.mark.usefixtures("every_level")
 def test_the_log_tells_of_a_short_one_only_that_it_ended() -> None:
     with capture_logs() as lines:
         BackfillLog().note(backfill(1_000, done=True))
