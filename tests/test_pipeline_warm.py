@@ -116,6 +116,19 @@ def test_what_is_written_of_a_kept_customer_by_hand_counts_at_once() -> None:
     assert sum(store.counts().runs.values()) == 1
 
 
+def test_of_customers_with_many_events_fewer_are_kept() -> None:
+    store = Store.in_memory()
+    rules = plan("rules: {often: {when: {event: b}, if: ['count(a) >= 2'], then: [wait: 1d]}}")
+    pipeline = Pipeline(store, rules, NOON, Options(kept=10))
+    for _ in range(30):
+        for person in range(4):
+            store.accept([came(NOON)[0]._replace(user_id=f"u{person}")], NOON)
+            pipeline.step(NOON)
+    kept = pipeline._warm.take(range(1, 5), NOON)
+    assert 0 < len(kept) < 4
+    assert sum(len(one.history.series["a"].at) for one in kept.values()) <= 10 * 10 + 30
+
+
 def test_of_who_is_kept_no_more_is_remembered_than_the_windows_reach() -> None:
     store = Store.in_memory()
     rules = plan("rules: {often: {when: {event: b}, if: ['count(a in last 2h) >= 2'], then: [wait: 1d]}}")

@@ -13,7 +13,8 @@ from retain.language.plan import Plan
 from retain.model import Instant, Millis, Run, RunState
 from retain.store.store import Store
 
-_LONGEST = 200  # events of one name, or messages; a customer with more is read anew, so that memory has a bound
+_LONGEST = 200  # events of one name, or messages; a customer with more is read anew
+_EACH = 10  # events and messages, on average: with the number of customers the bound of memory
 
 
 class Warm:
@@ -28,6 +29,7 @@ class Warm:
         self._half = 0 if store.is_shared else size // 2
         self._young: dict[int, CustomerFacts] = {}
         self._old: dict[int, CustomerFacts] = {}
+        self._remembered = 0  # events and messages of the young
         self._writes = store.writes
         self._windows: Mapping[str, Millis | None] = {}  # how far back the rules look at events of each name
 
@@ -37,7 +39,11 @@ class Warm:
         young, old = self._young, self._old
         found = {}
         for customer in wanted:
-            known = young.pop(customer, None) or old.pop(customer, None)
+            known = young.pop(customer, None)
+            if known is not None:
+                self._remembered -= _remembered(known)
+            else:
+                known = old.pop(customer, None)
             if known is not None and known.known_since <= at:
                 self._trim(known, at)
                 found[customer] = known
@@ -61,8 +67,9 @@ class Warm:
             history.series = {name: series for name, series in history.series.items() if name in needed}
             if len(customer.sends) <= _LONGEST and all(len(one.at) <= _LONGEST for one in history.series.values()):
                 self._young[number] = customer
-        if len(self._young) > self._half:
-            self._old, self._young = self._young, {}
+                self._remembered += _remembered(customer)
+        if len(self._young) > self._half or self._remembered > _EACH * self._half:
+            self._old, self._young, self._remembered = self._young, {}, 0
 
     def _trim(self, customer: CustomerFacts, at: Instant) -> None:
         """Leave out events that no window reaches any more, as if the customer were read now."""
@@ -79,8 +86,12 @@ class Warm:
 
     def forget(self) -> None:
         """Let all of them be read anew."""
-        self._young, self._old = {}, {}
+        self._young, self._old, self._remembered = {}, {}, 0
         self._writes = self._store.writes
+
+
+def _remembered(customer: CustomerFacts) -> int:
+    return len(customer.sends) + sum(len(one.at) for one in customer.history.series.values())
 
 
 def _settle_runs(customer: CustomerFacts, plan: Plan, numbers: Mapping[int, int]) -> bool:
