@@ -112,6 +112,9 @@ def test_a_store_may_be_a_url() -> None:
          "| write https://news.example.com"),
         ("version: 1\nmax_lateness: 3",
          "retain.yaml:2:15 max_lateness must be a duration, not 3 | say which unit: 3m, 3h or 3d"),
+        ("version: 1\nonly_to: example.test",
+         "retain.yaml:2:10 redirect must be an e-mail address, not the text 'example.test' "
+         "| write one, or a list of who may be written to: [example.test]"),
         ("version: 1\nbreaker: many",
          "retain.yaml:2:10 breaker must be a number per duration, not the text 'many' | write 2 per 7d"),
         ("version: 1\nstrict_events: yes",
@@ -220,7 +223,7 @@ SCHEMAS = {
         ("email: {host: a, password: env:P}", []),
         ("email: {host: a, pasword: env:P}", ["2:28 email has no key 'pasword' | did you mean password?"]),
         ("email: {}", ["2:18 email: 'host' is a required property | add it"]),
-        ("email: {host: a, pool: {size: big}}", ["2:41 email.pool.size: 'big' is not of type 'integer' | "]),
+        ("email: {host: a, pool: {size: big}}", ["2:41 email.pool.size must be a whole number, not the text 'big' | "]),
         ("email: {host: a, password: open}",
          ["2:38 email.password must be a reference to a secret "
           "| write env:NAME or file:PATH, so that the secret does not stand in this file"]),
@@ -233,6 +236,12 @@ def test_a_plugins_section_is_checked_by_its_own_schema(section: str, expected: 
         f"{problem.place} {problem.message} | {problem.help}" for problem in check_plugin_sections(config, SCHEMAS)
     ]
     assert found == [f"retain.yaml:{problem}" for problem in expected]
+
+
+def test_the_section_of_a_disabled_plugin_says_why_the_plugin_is_disabled() -> None:
+    config = read("version: 1\nplugins: {sms: {url: a}}")
+    (problem,) = check_plugin_sections(config, SCHEMAS, {"sms": "unknown hook 'register_action'"})
+    assert (str(problem.place), problem.help) == ("retain.yaml:2:11", "unknown hook 'register_action'")
 
 
 def test_a_plugin_that_asks_for_the_public_url_gets_the_projects() -> None:

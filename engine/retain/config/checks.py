@@ -11,19 +11,37 @@ from retain.config.secrets import Secret
 from retain.config.settings import FILE, Config, is_loopback, listen_text
 from retain.errors import ConfigError, did_you_mean
 from retain.language.documents.nodes import ListNode, MapNode, Node
-from retain.language.documents.shapes import Problems
+from retain.language.documents.shapes import Problems, misfit
 from retain.model import Fields, Problem
 from retain.registry import JsonSchema
 
+_TYPES = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a map",
+}
 
-def check_plugin_sections(config: Config, schemas: Mapping[str, JsonSchema]) -> list[Problem]:
-    """The problems of the plugins' sections against the schemas that loaded plugins declare."""
+
+def check_plugin_sections(
+    config: Config, schemas: Mapping[str, JsonSchema], broken: Mapping[str, str] | None = None
+) -> list[Problem]:
+    """The problems of the plugins' sections against the schemas that loaded plugins declare.
+
+    Args:
+        broken: plugins that are disabled, each with the reason.
+    """
     problems: Problems = []
     sections = config.nodes.get("plugins") if config.nodes is not None else None
     if not isinstance(sections, MapNode):
         return []
     for name, section in config.plugins.items():
         key, node = sections.keys[name], sections.entries[name]
+        if name not in schemas and broken and name in broken:
+            problems.append(key.complain("E211", f"plugin {name} is disabled, and its section not read", broken[name]))
+            continue
         if name not in schemas:
             cure = did_you_mean(name, schemas) if schemas else "install it, or take its section out"
             problems.append(key.complain("E211", f"no plugin {name!r} with a configuration is loaded", cure))
@@ -92,6 +110,9 @@ def _plugin_problems(plugin: str, node: Node, error: ValidationError) -> list[Pr
         ]
     if error.validator == "required":
         return [place.complain("E212", f"{what}: {error.message}", "add it")]
+    wanted = _TYPES.get(error.validator_value) if isinstance(error.validator_value, str) else None
+    if error.validator == "type" and wanted is not None:
+        return [misfit(place, wanted, what)]
     return [place.complain("E210", f"{what}: {error.message}")]
 
 

@@ -10,7 +10,7 @@ from retain.model import Json
 from retain.registry import JsonSchema
 
 Kind: TypeAlias = Literal[
-    "choice", "duration", "flag", "limit", "list", "listen", "location", "section", "sections", "secret", "text",
+    "address", "choice", "duration", "flag", "limit", "list", "listen", "location", "section", "sections", "secret", "text",
     "texts", "url", "version", "zone",
 ]  # fmt: skip
 
@@ -113,7 +113,9 @@ KEYS: tuple[Key, ...] = (
         text_key="redirect",
         keys=(
             Key(name="allow", kind="texts", help="Addresses and domains that may be written to.", default=[]),
-            Key(name="redirect", kind="text", help="Every other message goes here; without it, nowhere.", default=""),
+            Key(
+                name="redirect", kind="address", help="Every other message goes here; without it, nowhere.", default=""
+            ),
         ),
     ),
     Key(
@@ -178,6 +180,7 @@ _FORMS: Mapping[str, dict[str, Json]] = {
     "version": {"const": 1},
     "text": {"type": ["string", "number"]},
     "location": {"type": "string"},
+    "address": {"type": "string", "pattern": "^(.+@.+)?$", "examples": ["staging@example.com"]},
     "zone": {"type": "string", "examples": ["Europe/Berlin"]},
     "listen": {"type": ["string", "integer"], "examples": ["127.0.0.1:8787"]},
     "secret": {"type": "string", "pattern": "^(env|file):.+", "examples": ["env:WRITE_KEY"]},

@@ -120,6 +120,16 @@ def _read_zone(node: Node, what: str, problems: Problems) -> Json:
     return name
 
 
+def _read_address(node: Node, what: str, problems: Problems) -> Json:
+    text = read_text(node, what, problems)
+    name, at, domain = text.partition("@")
+    if text and not (name and at and domain):
+        cure = f"write one, or a list of who may be written to: [{text}]"
+        problems.append(misfit(node, "an e-mail address", what, cure))
+        return ""
+    return text
+
+
 def _read_listen(node: Node, what: str, problems: Problems) -> Json:
     text = read_text(node, what, problems)
     address = listen_address(text)
@@ -167,6 +177,7 @@ _READERS: Mapping[str, Callable[[Node, str, Problems], Json]] = {
     "text": read_text,
     "texts": lambda node, what, problems: list(read_texts(node, what, problems)),
     "zone": _read_zone,
+    "address": _read_address,
     "listen": _read_listen,
     "url": _read_url,
     "duration": read_duration,

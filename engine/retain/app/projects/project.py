@@ -98,7 +98,7 @@ def read_project(
     with no_collection():
         zone = ZoneInfo(config.zone) if lint else None
         ruleset, found = load_rules(list(files.items()), schema, registry, templates=templates, zone=zone)
-    problems = [*problems, *found, *check_plugin_sections(config, registry.config_schemas)]
+    problems = [*problems, *found, *check_plugin_sections(config, registry.config_schemas, registry.broken)]
     problems += plugin_problems(directory, config, registry, ruleset)
     return Project(
         dir=directory,
