@@ -202,3 +202,10 @@ def test_no_depth_of_nesting_breaks_the_reader(piece: str) -> None:
     for count in (10, 31, 32, 33, 500, 8_000 // len(piece)):
         assert_sound(piece * count)
         assert_sound(piece * count + "1")
+
+
+@pytest.mark.parametrize(("written", "meant"), [("=>", "'>='"), ("=<", "'<='")])
+def test_a_comparison_whose_signs_are_swapped_is_told_the_right_way_round(written: str, meant: str) -> None:
+    with pytest.raises(ConditionError) as caught:
+        parse(TextSource(f"event.total {written} 30"))
+    assert caught.value.problem.help == f"write {meant}"

@@ -635,3 +635,29 @@ def test_the_cure_of_triggers_that_end_a_run_names_their_key() -> None:
         """
     (problem,) = load(text)[1]
     assert (problem.code, problem.help) == ("E210", "write exit_when: {event: NAME}")
+
+
+def test_a_test_of_a_rule_whose_file_could_not_be_read_is_no_second_problem() -> None:
+    broken = "version: 1\nrules:\n  greet:\n    when: {event: signed_up}\n   then: []\n"
+    test = "version: 1\ntests:\n  says hello: {{rule: {rule}, steps: [{{at: 0m}}]}}\n"
+    _, of_that_rule = load_rules([("a.yaml", broken), ("b.yaml", test.format(rule="greet"))], SHOP, REGISTRY)
+    _, of_another = load_rules([("a.yaml", broken), ("b.yaml", test.format(rule="great"))], SHOP, REGISTRY)
+    assert [problem.code for problem in of_that_rule] == ["E201"]
+    assert [problem.code for problem in of_another] == ["E201", "E502"]
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("2 days", "write 2d"),
+        ("90 min", "write 90m"),
+        ("1 Week", "write 1w"),
+        ("3 months", "a month has no fixed length: write 90d"),
+        ("1y", "a year has no fixed length: write 365d"),
+        ("soon", "write 30s, 15m, 4h, 7d, 2w or 1h 30m"),
+    ],
+)
+def test_a_duration_in_other_words_is_told_in_those_of_the_language(written: str, cure: str) -> None:
+    text = f"version: 1\nrules:\n  greet:\n    when: {{event: signed_up}}\n    then: [wait: {written}]\n"
+    _, (problem,) = load_rules([("a.yaml", text)], SHOP, REGISTRY)
+    assert (problem.code, problem.help) == ("E214", cure)

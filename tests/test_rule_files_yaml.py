@@ -132,8 +132,10 @@ def test_aliases_that_multiply_are_refused() -> None:
     assert str(MAX_COPIES) in problem.message
 
 
-def test_unquoted_braces_are_told_to_be_quoted() -> None:
-    _, (problem,) = read_yaml("data: {code: {{ steps.coupon.code }}}", "a.yaml")
+def test_unquoted_braces_are_told_to_be_quoted_and_read_as_the_text_that_was_meant() -> None:
+    root, (problem,) = read_yaml("data: {code: {{ steps.coupon.code }}}", "a.yaml")
+    assert root is not None
+    assert plain(root) == {"data": {"code": "{{ steps.coupon.code }}"}}
     assert (problem.code, problem.place.column) == ("E206", 14)
     assert '"{{ … }}"' in problem.help
 

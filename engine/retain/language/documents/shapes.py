@@ -22,6 +22,19 @@ _LIMIT = re.compile(r"([0-9]{1,9})(?:\s+runs?)?\s+per\s+(.+)")
 _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NUMBER_AND_WORD = re.compile(r"\s*([0-9]{1,6})\s*([a-z]+)\s*")
+_UNIT_WORDS = {
+    word: unit
+    for unit, words in {
+        "s": "sec secs second seconds",
+        "m": "min mins minute minutes",
+        "h": "hr hrs hour hours",
+        "d": "day days",
+        "w": "wk wks week weeks",
+    }.items()
+    for word in words.split()
+}
+_CALENDAR_WORDS = {"mo": 30, "mon": 30, "month": 30, "months": 30, "y": 365, "yr": 365, "year": 365, "years": 365}
 _KINDS = {MapNode: "a map", ListNode: "a list"}
 
 
@@ -162,8 +175,22 @@ def read_duration(node: Node | None, what: str, problems: Problems, *, zero: boo
         cure = f"say which unit: {node.text}m, {node.text}h or {node.text}d"
     elif millis is not None:
         cure = "it must be longer than nothing" if millis == 0 else "it is longer than time itself"
+    elif isinstance(node, Scalar):
+        cure = _meant_duration(node.text) or cure
     problems.append(node.complain("E214", f"{what} must be a duration, not {shown(node)}", cure))
     return None
+
+
+def _meant_duration(text: str) -> str:
+    """What to write for one number and a unit that is spelt out, or that has no fixed length; "" for anything else."""
+    found = _NUMBER_AND_WORD.fullmatch(text.lower())
+    if found is None:
+        return ""
+    number, word = found.groups()
+    if word in _UNIT_WORDS:
+        return f"write {number}{_UNIT_WORDS[word]}"
+    days = _CALENDAR_WORDS.get(word)
+    return f"a {'month' if days == 30 else 'year'} has no fixed length: write {int(number) * days}d" if days else ""
 
 
 def read_limit(node: Node | None, what: str, problems: Problems, unit: str = "") -> Limit | None:

@@ -112,7 +112,12 @@ class _Builder:
     def _close(self, event: ParserEvent) -> None:
         done = self.stack.pop()
         done.node.end = event.end_mark.index
-        self._add(done.node, done.size, done.anchor)
+        self._add(self._unquoted(done.node), done.size, done.anchor)
+
+    def _unquoted(self, node: MapNode | ListNode) -> Node:
+        """An unquoted `{{ … }}` as the text that was meant: it has been told, and as a map it would be told again."""
+        text = self.file.text[node.start : node.end]
+        return Scalar(self.file, node.start, node.end, text, text) if _begins_braces(node) else node
 
     def _document(self, event: ParserEvent) -> None:
         self.documents += 1
@@ -188,13 +193,17 @@ class _Builder:
 
     def _key_problem(self, node: MapNode, key: Node) -> Problem:
         if not isinstance(key, Scalar):
-            braces = self.file.text[node.start : node.start + 2] == "{{"
+            braces = _begins_braces(node)
             cure = 'put texts with {{ }} in quotes: "{{ … }}"' if braces else "write a text as the key"
             return (node if braces else key).complain("E206", "a key must be a text", cure)
         if key.text == "<<" and not key.style:
             return key.complain("E206", "merge keys (<<) are not part of rule files", "write the keys out")
         first = node.keys[key.text].place.line
         return key.complain("E205", f"{key.text!r} is given twice in one map", f"the first is in line {first}")
+
+
+def _begins_braces(node: Node) -> bool:
+    return isinstance(node, MapNode) and node.file.text.startswith("{{", node.start)
 
 
 _HANDLERS: dict[type, Callable[[_Builder, ParserEvent], None]] = {

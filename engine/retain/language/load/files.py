@@ -5,6 +5,7 @@ A rule with an error is left out and named in `RuleSet.disabled`; the others sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
@@ -30,6 +31,7 @@ from retain.model import Json, Problem
 from retain.registry import Registry
 
 KINDS = ("rules", "tests", "segments", "metrics", "teams", "tiers", "calendars", "policies")
+_BEFORE_COLON = re.compile(r"^ *([\w-]+) *:", re.MULTILINE)
 T = TypeVar("T")
 
 
@@ -40,12 +42,14 @@ class _Files:
     problems: Problems = field(default_factory=list)
     entries: dict[str, dict[str, tuple[Scalar, Node]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     disabled: dict[str, str] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)  # words of files that are no YAML, which may be names of rules
 
     def read(self, name: str, text: str) -> None:
         """Add one file."""
         root, found = read_yaml(text, name)
         self.problems.extend(found)
         if root is None:
+            self.unread.update(_BEFORE_COLON.findall(text))
             if not found:
                 source = SourceFile(name, text)
                 self.problems.append(source.problem("E208", "the file is empty", 0, 1, "begin it with version: 1"))
@@ -125,7 +129,8 @@ def load_rules(
             rules[name] = rule
         elif rule is None:
             read.disabled[name] = _reason(found, blamed, names)
-    tests = _read_all(read.entries["tests"], lambda key, node: read_test(key, node, read.entries["rules"], problems))
+    rule_ids = read.entries["rules"].keys()
+    tests = _read_all(read.entries["tests"], lambda key, node: read_test(key, node, rule_ids, problems, read.unread))
     ruleset = RuleSet(
         rules=rules,
         segments=segments,

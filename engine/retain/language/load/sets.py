@@ -223,8 +223,14 @@ def _read_hours(node: MapNode | None, problems: Problems) -> dict[int, list[tupl
     return hours
 
 
-def read_test(key: Scalar, node: Node, rule_ids: Collection[str], problems: Problems) -> Mapping[str, Json] | None:
-    """A test as plain JSON with its place; whoever runs it reads the rest."""
+def read_test(
+    key: Scalar, node: Node, rule_ids: Collection[str], problems: Problems, unread: Collection[str] = ()
+) -> Mapping[str, Json] | None:
+    """A test as plain JSON with its place; whoever runs it reads the rest.
+
+    Args:
+        unread: names that may stand in files that could not be read; of such a rule nothing is said.
+    """
     read = node
     if not isinstance(read, MapNode):
         problems.append(key.complain("E501", f"test {key.text!r} is not a map", "write rule: NAME and steps: [...]"))
@@ -232,7 +238,7 @@ def read_test(key: Scalar, node: Node, rule_ids: Collection[str], problems: Prob
     rule = read.get("rule")
     if rule is None and "rules" not in read.entries:
         problems.append(key.complain("E502", "this test names no rule", "add rule: NAME"))
-    elif isinstance(rule, Scalar) and rule.text not in rule_ids:
+    elif isinstance(rule, Scalar) and rule.text not in rule_ids and rule.text not in unread:
         problems.append(rule.complain("E502", f"no rule is called {rule.text!r}", did_you_mean(rule.text, rule_ids)))
     place = key.place
     steps = read.get("steps")

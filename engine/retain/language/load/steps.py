@@ -84,7 +84,9 @@ def _read_step(node: Node, path: str, env: Environment, draft: Draft) -> Read:
     text = StepText(node, key, path, _read_id(node, draft))
     reader = _CORE.get(key.text)
     siblings = ACTION_SIBLINGS if reader is None else SIBLINGS[key.text]
-    refuse_unknown(node, (key.text, *siblings), f"a {key.text} step", draft.problems)
+    refuse_unknown(
+        node, (key.text, *siblings), f"{'an' if key.text[0] in 'aeiou' else 'a'} {key.text} step", draft.problems
+    )
     return reader(text, env, draft) if reader else _read_action(text, env, draft)
 
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 from retain.language.syntax.ast import Node
 from retain.language.syntax.lexer import Token, fail, tokenize
 from retain.language.syntax.source import Source
-from retain.language.syntax.words import FOREIGN_WORDS
+from retain.language.syntax.words import FOREIGN_SIGNS, FOREIGN_WORDS
 
 MAX_DEPTH = 32
 MAX_NODES = 512
@@ -109,6 +109,9 @@ class Cursor:
             self.fail("E010", f"'{token.text}' is not of this language", token, FOREIGN_WORDS[token.word])
         if token.kind == "sign" and token.text in ")]":
             cure = cure or f"no bracket is open that '{token.text}' could close"
+        if token.kind == "sign" and self.at:
+            meant = FOREIGN_SIGNS.get(self.tokens[self.at - 1].text + token.text, "")
+            cure = cure or (f"write {meant}" if meant else "")
         near = get_close_matches(token.word, [word for word in expected if word.isalpha()], 1, 0.5)
         if token.kind == "name" and near:
             cure = f"did you mean '{near[0]}'?"

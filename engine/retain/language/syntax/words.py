@@ -43,6 +43,8 @@ FOREIGN_WORDS: dict[str, str] = {
     "weeks": "a duration is one word: 2w",
     "months": "a duration is exact, 90d; for the calendar write 'this month'",
 }
+
+FOREIGN_SIGNS: dict[str, str] = {"=>": "'>='", "=<": "'<='"}
 FOREIGN_VALUES: dict[str, str] = {
     "null": "a missing value is asked for with 'is missing' or 'is present'",
     "none": "a missing value is asked for with 'is missing' or 'is present'",
