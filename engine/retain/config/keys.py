@@ -10,8 +10,8 @@ from retain.model import Json
 from retain.registry import JsonSchema
 
 Kind: TypeAlias = Literal[
-    "address", "choice", "duration", "flag", "limit", "list", "listen", "location", "section", "sections", "secret", "text",
-    "texts", "url", "version", "zone",
+    "address", "choice", "duration", "flag", "limit", "list", "listen", "location", "section", "sections", "secret",
+    "text", "texts", "url", "version", "zone",
 ]  # fmt: skip
 
 

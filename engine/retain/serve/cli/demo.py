@@ -7,6 +7,7 @@ import email
 import email.policy
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,9 +39,15 @@ def command(once: bool) -> None:
     First the shipped rules run over two sets of past events, on a virtual clock. Then a daemon on this machine takes
     live events over HTTP and delivers a mail to a catcher beside it. Nothing leaves this machine.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):  # else its daemon would outlive a closed terminal
+        signal.signal(number, _interrupt)
     with tempfile.TemporaryDirectory(prefix="retain-demo-") as folder:
         _over_the_past(Path(folder) / "past")
         _live(Path(folder) / "live", once=once)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _over_the_past(directory: Path) -> None:
@@ -133,7 +140,8 @@ def _explain(directory: Path, rule: str, customer: str) -> None:
         text=True,
         check=False,
     )
-    click.echo(result.stdout.rstrip() or result.stderr.rstrip())
+    answer, _, _ = result.stdout.partition("\nnext ")  # which lacks this demo's folder; the right ones come below
+    click.echo(answer.rstrip() or result.stderr.rstrip())
 
 
 def _next_steps(directory: Path, http: int, *, once: bool) -> None:
