@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import stat
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from cli_help import here, project, retain, too_wide
 from retain.app.projects.project import defaults_of, open_project
 from retain.app.projects.scaffold import packs
+from retain.model import slug
 from retain.testing.rule_tests import run_rule_tests
 
 
@@ -33,6 +36,17 @@ def test_a_new_project_holds_everything_and_says_what_to_do_next(tmp_path: Path)
     }
     assert "next  cd shop" in answer.out
     assert "onboarding.yaml" in (tmp_path / "shop" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("pack", packs())
+def test_the_event_that_a_new_project_says_to_send_is_one_that_it_knows(tmp_path: Path, pack: str) -> None:
+    folder = project(tmp_path / "p", pack)
+    told = (folder / "README.md").read_text()
+    [sent] = re.findall(r"""-d '(\{"userId": "17", "event".*)'""", told)
+    [rule] = re.findall(r"retain explain (\S+) 17 ", told)
+    call, found = json.loads(sent), open_project(folder)
+    assert set(call["properties"]) <= set(found.schema.events[slug(call["event"])])
+    assert rule in found.ruleset.rules
 
 
 def test_all_packs_go_together(tmp_path: Path) -> None:

@@ -113,7 +113,12 @@ def _files(name: str, chosen: Iterable[Pack]) -> dict[str, str]:
     files["schemas/customer.json"] = _CUSTOMER
     files["schemas/README.md"] = _SCHEMAS
     files[FILE] = Template(_CONFIG).substitute(name=name if _NAME.fullmatch(name) else json.dumps(name))
-    files["README.md"] = Template(_README).substitute(name=name, rules=_rule_list(chosen))
+    files["README.md"] = Template(_README).substitute(
+        name=name,
+        rules=_rule_list(chosen),
+        sample=next((_SAMPLES[pack.name] for pack in chosen if pack.name in _SAMPLES), _ORDER),
+        explain=f"retain explain {chosen[0].rules[0] if chosen and chosen[0].rules else 'RULE'} 17".ljust(36),
+    )
     files[".gitignore"] = _IGNORED
     return files
 
@@ -121,6 +126,14 @@ def _files(name: str, chosen: Iterable[Pack]) -> dict[str, str]:
 def _rule_list(chosen: Iterable[Pack]) -> str:
     return "\n".join(f"- `rules/{pack.name}.yaml`: {pack.description}" for pack in chosen)
 
+
+_ORDER = '"event": "Order Completed", "properties": {"order_id": "o1", "total": 40, "currency": "EUR"}'
+_SAMPLES = {  # what starts a rule of the pack; the others wait for time to pass since an order
+    "abandoned-cart": '"event": "Product Added", "properties": {"cart_id": "k1"}',
+    "lead-assignment": '"event": "Lead Created", "properties": {"channel": "web"}',
+    "nps-follow-up": '"event": "NPS Answered", "properties": {"score": 3}',
+    "onboarding": '"event": "Signed Up", "properties": {}',
+}
 
 _IGNORED = """\
 # What the engine keeps stays on this machine; the rules belong in version control.
@@ -206,10 +219,10 @@ With the daemon running, send an event as any Segment client library does, and l
     curl http://127.0.0.1:8787/v1/identify -H 'content-type: application/json' \\
       -d '{"userId": "17", "traits": {"email": "ada@example.com", "consent": {"marketing": true}}}'
     curl http://127.0.0.1:8787/v1/track -H 'content-type: application/json' \\
-      -d '{"userId": "17", "event": "Product Added", "properties": {"cart_id": "k1"}}'
+      -d '{"userId": "17", $sample}'
     retain status
     retain customers show 17
-    retain explain RULE 17                says why a rule did, or did not, start for this customer
+    $explain  says why a rule did, or did not, start for this customer
 
 ## What is where
 
