@@ -61,8 +61,10 @@ def test_status_says_once_that_a_reload_was_refused_and_why(shop: Shop) -> None:
         shop.change("when: {event:", "whne: {event:")
         assert here("-C", shop.folder, "reload").code == 1
         answer = here("-C", shop.folder, "status")
-        assert "reload    refused; the daemon goes on with the rules of before\n" in answer.out
+        assert "refused; the daemon goes on with the rules of before\n" in answer.out
         assert answer.out.count("error[E211]") == 1
+        assert "in files" in answer.out, "the counts are those of the files, which the daemon did not take"
+        assert "\ndisabled" not in answer.out
         assert too_wide(answer.out.split("\n", 1)[1]) == []
 
 

@@ -51,10 +51,11 @@ def command(as_json: bool) -> None:
     if answers and status.writer:
         daemon.append(f", process {status.writer}", style=QUIET)
     counts = status.counts
+    is_refused = _is_reload_refused(told)
     pairs(
         [
             ("daemon", daemon),
-            ("rules", tally(status.rules)),
+            ("in files" if is_refused else "rules", tally(status.rules)),
             ("customers", f"{counts.customers:,}"),
             ("events", f"{counts.events:,}, {counts.undecided:,} not decided"),
             ("runs", tally(counts.runs)),
@@ -63,7 +64,7 @@ def command(as_json: bool) -> None:
             *_backfills(status, zone),
         ]
     )
-    alarms = [*(_alarms_of_daemon(told) if told else ()), *_alarms(status)]
+    alarms = [*(_alarms_of_daemon(told) if told else ()), *_alarms(status, in_force=not is_refused)]
     if alarms:
         click.echo()
         pairs([(Text(label, style=style), text) for label, style, text in alarms])
@@ -77,9 +78,14 @@ def _backfills(status: Status, zone: tzinfo) -> Iterator[tuple[str, str]]:
         yield "", f"and {len(status.backfills) - _MOST_BACKFILLS:,} more"
 
 
+def _is_reload_refused(told: Mapping[str, Json] | None) -> bool:
+    """Whether the daemon goes on with other rules than those in the files."""
+    return bool(told and told["reload"] and not told["reload"]["ok"])
+
+
 def _alarms_of_daemon(told: Mapping[str, Json]) -> Iterator[Alarm]:
     reload = told["reload"]
-    is_refused = bool(reload and not reload["ok"])
+    is_refused = _is_reload_refused(told)
     for reason in told["reasons"]:
         if not (is_refused and reload["problems"][0].splitlines()[0] in reason):
             yield "degraded", BAD, reason
@@ -88,8 +94,8 @@ def _alarms_of_daemon(told: Mapping[str, Json]) -> Iterator[Alarm]:
         yield "reload", BAD, "\n".join(["refused; the daemon goes on with the rules of before", *problems])
 
 
-def _alarms(status: Status) -> Iterator[Alarm]:
-    for rule, error in status.disabled.items():
+def _alarms(status: Status, *, in_force: bool) -> Iterator[Alarm]:
+    for rule, error in status.disabled.items() if in_force else ():
         yield "disabled", BAD, f"{rule}: {error}"
     for plugin, error in status.broken_plugins.items():
         yield "disabled", BAD, f"plugin {plugin}: {error.splitlines()[0]}"
