@@ -227,6 +227,8 @@ def test_a_person_is_asked_before_a_breaker_is_closed_again(tmp_path: Path, monk
     assert here("-C", shop, "rules", "resume", "greet", "--yes", "--json").json["released"] == 2
     assert here("-C", shop, "rules", "pause", "greet", "--reason", "wrong price", "--json").json["paused"] is True
     assert here("-C", shop, "rules", "list", "--json").json[0]["paused"] == "wrong price"
+    monkeypatch.setattr("click.confirm", lambda question: question.startswith("No run is parked."))
+    assert here("-C", shop, "rules", "resume", "greet").code == 0
 
 
 def test_what_is_no_rule_counts_too_and_rules_say_what_reaches_them(tmp_path: Path) -> None:

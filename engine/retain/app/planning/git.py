@@ -30,7 +30,9 @@ def read_commit(folder: Path, ref: str, into: Path) -> str:
     if found is None:
         if _git(folder, ["rev-parse", "--git-dir"]) is None:
             raise RetainError(
-                "the project is in no git repository", where=str(folder), cure="name a folder: --against DIR"
+                "the project is in no git repository",
+                where=str(folder),
+                cure="name a folder or what the daemon runs: --against DIR, --against running",
             )
         raise RetainError(f"there is no commit {ref!r}", where=str(folder), cure=cure)
     commit = found.decode().strip()

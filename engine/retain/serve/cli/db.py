@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from retain.app.projects.database import check_file, copy_between, upgrade_file
-from retain.app.reports.figures import size
+from retain.app.reports.figures import counted, size
 from retain.app.reports.segments import make_indexes
 from retain.serve.cli.context import config, leave, load
 from retain.serve.cli.output import BAD, CAREFUL, GOOD, json_option, pairs, print_json, say
@@ -80,4 +80,6 @@ def copy(source: str, target: str, as_json: bool) -> None:
         return
     rows = sum(table.rows for table in tables)
     say(("equal", GOOD), f"  {len(tables)} tables, {rows:,} rows; read back from both sides")
-    pairs([(table.name, f"{table.rows:,} rows, {table.hash[:12]}") for table in tables if table.rows], indent=4)
+    pairs(
+        [(table.name, f"{counted(table.rows, 'row')}, {table.hash[:12]}") for table in tables if table.rows], indent=4
+    )

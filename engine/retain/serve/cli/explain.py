@@ -66,7 +66,7 @@ def command(
         _explain_losses(project, why_not, now() if instant is None else instant, as_json=as_json)
         return
     if rule is None or customer is None:
-        raise click.UsageError("name a rule and a customer, or --why-not SEGMENT")
+        raise click.UsageError("name a rule and a customer, or --why-not with a segment or a rule")
     find_rule(project, rule)
     with reading(project.config) as store:
         found = explain_rule(

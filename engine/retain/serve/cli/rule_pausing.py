@@ -58,6 +58,7 @@ def _ask(rule_id: str, parked: str) -> None:
     if row is None:
         return
     say(("paused  ", CAREFUL), f"{rule_id}, {row.reason if row.by in row.reason else f'by {row.by}: {row.reason}'}")
-    question = f"{'Drop' if parked == 'drop' else 'Start'} {counted(waiting, 'parked run')} and let the rule go on?"
+    first = f"{'Drop' if parked == 'drop' else 'Start'} {counted(waiting, 'parked run')} and let the rule go on?"
+    question = first if waiting else "No run is parked. Let the rule go on?"
     if not click.confirm(question):
         raise AdminError("nothing was changed", where=rule_id, cure="look first: retain runs list --rule " + rule_id)
