@@ -251,6 +251,14 @@ def test_status_works_before_anything_is_stored(tmp_path: Path) -> None:
     assert not (tmp_path / "p" / "retain.db").exists()
 
 
+def test_doctor_names_the_event_that_a_misspelt_one_is_like(tmp_path: Path) -> None:
+    folder = bare(tmp_path / "p", RULES)
+    call = {"type": "track", "userId": "1", "event": "Order Compleated", "timestamp": "2026-01-01T10:00:00Z"}
+    here("-C", folder, "import", events_file(tmp_path / "past.jsonl", [call]))
+    found = {finding["subject"]: finding for finding in here("-C", folder, "doctor", "--json").json}
+    assert found["undeclared events"]["text"] == "order_compleated (1; did you mean order_completed?)"
+
+
 def test_doctor_finds_what_needs_a_person(shop: Path) -> None:
     fail_the_effect(shop)
     answer = ask(shop, "doctor", "--json")

@@ -14,6 +14,7 @@ from retain.app.projects.project import Project
 from retain.app.reports.figures import counted, size
 from retain.app.reports.reading import reading, stuck_runs
 from retain.app.reports.status import Status, status_of
+from retain.errors import nearest
 from retain.instants import DAY, MINUTE, SECOND, format_duration, format_instant, from_datetime
 from retain.model import EffectState, Instant, Json
 from retain.store.rows import StoreHealth
@@ -155,7 +156,10 @@ def _events(project: Project, store: Store) -> Iterator[Finding]:
     unknown = {name: count for name, count in store.event_names().items() if name not in project.schema.events}
     if not unknown:
         return
-    names = _listed(unknown, lambda name: f"{name} ({unknown[name]:,})")
+    near = {name: nearest(name, project.schema.events) for name in unknown}
+    names = _listed(
+        unknown, lambda name: f"{name} ({unknown[name]:,}{f'; did you mean {near[name]}?' if near[name] else ''})"
+    )
     yield Finding("undeclared events", "warning", names, "declare each in schemas/events/NAME.json, or fix its sender")
 
 
