@@ -131,6 +131,15 @@ def test_a_broken_rule_is_left_out_at_a_start_and_the_others_run(tmp_path: Path)
         assert "rule bad is disabled" in status["reasons"][0]
 
 
+def test_a_section_that_no_plugin_reads_is_told_at_a_start(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write(more="plugins: {emial: {host: h}}\n")
+    with running(shop) as daemon:
+        (reason,) = daemon.command("status")["reasons"]
+        assert "no plugin 'emial' with a configuration is loaded; did you mean email?" in reason
+        assert daemon.said("no plugin 'emial'")
+
+
 def test_a_file_that_cannot_be_read_refuses_the_first_start(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop")
     shop.write("version: 1\nrules: {broken")

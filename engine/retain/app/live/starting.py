@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from retain.app.projects.project import Project, read_project, rule_files
-from retain.config.settings import load_config
+from retain.config.settings import FILE, load_config
 from retain.deliver.loading import load_plugins
 from retain.errors import ConfigError, RuleError
 from retain.language.documents.nodes import MapNode
@@ -49,6 +49,8 @@ def open_for_run(directory: Path, *, extra: Sequence[object] = ()) -> tuple[Proj
         notes.append(f"the last good rules are used, because a file cannot be read: {unreadable}")
         files = kept
     project = read_project(directory, config, loaded, files)
+    of_config = [one for one in project.errors if one.place.file == FILE]
+    notes += ["; ".join(filter(None, (f"{one.place}: {one.message}", one.help))) for one in of_config]
     notes += [f"rule {rule} is disabled: {why}" for rule, why in sorted(project.ruleset.disabled.items())]
     if not unreadable and not project.errors:
         keep_as_good(project, files)
