@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 from zlib import crc32
 
@@ -116,17 +117,40 @@ def test_what_is_written_of_a_kept_customer_by_hand_counts_at_once() -> None:
     assert sum(store.counts().runs.values()) == 1
 
 
+def test_nobody_is_kept_while_hardly_anybody_comes_again() -> None:
+    store = Store.in_memory()
+    pipeline = Pipeline(store, plan(LOW), NOON, Options(kept=10))
+
+    def found(people: Iterable[int]) -> int:
+        """How many of them were in memory when they came."""
+        hits = 0
+        for person in people:
+            store.accept([came(NOON)[0]._replace(user_id=f"u{person}")], NOON)
+            hits += bool({*pipeline._warm._young, *pipeline._warm._old} & {store.last_customer()})
+            pipeline.step(NOON)
+        return hits
+
+    assert found([7] * 15) == 14
+    strangers = range(100, 160)
+    assert found(strangers) == 0
+    assert pipeline._warm._young == pipeline._warm._old == {}
+    assert found([200] * 400) > 100, "it is tried again"
+
+
 def test_of_customers_with_many_events_fewer_are_kept() -> None:
     store = Store.in_memory()
     rules = plan("rules: {often: {when: {event: b}, if: ['count(a) >= 2'], then: [wait: 1d]}}")
     pipeline = Pipeline(store, rules, NOON, Options(kept=10))
-    for _ in range(30):
-        for person in range(4):
-            store.accept([came(NOON)[0]._replace(user_id=f"u{person}")], NOON)
-            pipeline.step(NOON)
-    kept = pipeline._warm.take(range(1, 5), NOON)
-    assert 0 < len(kept) < 4
-    assert sum(len(one.history.series["a"].at) for one in kept.values()) <= 10 * 10 + 30
+    events, people = [], []
+    for number in range(160):
+        store.accept([came(NOON)[0]._replace(user_id=f"u{number % 4}")], NOON)
+        pipeline.step(NOON)
+        kept = [*pipeline._warm._young.values(), *pipeline._warm._old.values()]
+        people.append(len(kept))
+        events.append(sum(len(one.history.series["a"].at) for one in kept))
+    assert max(people) == 4
+    assert people[-1] < 4
+    assert 50 < max(events) <= 10 * 10 + 40, "each half goes over its bound by the customer who came last at most"
 
 
 def test_of_who_is_kept_no_more_is_remembered_than_the_windows_reach() -> None:

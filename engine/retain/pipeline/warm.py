@@ -15,6 +15,9 @@ from retain.store.store import Store
 
 _LONGEST = 200  # events of one name, or messages; a customer with more is read anew
 _EACH = 10  # events and messages, on average: with the number of customers the bound of memory
+_TRIED = 2  # as many customers as are kept, times this, are asked for until it is judged whether keeping them pays
+_PAYS = 3  # one in so many must be found: keeping one costs a third of reading it
+_RESTS = 10  # where it does not pay, it is tried again after so many times as long
 
 
 class Warm:
@@ -27,6 +30,8 @@ class Warm:
     def __init__(self, store: Store, size: int) -> None:
         self._store = store
         self._half = 0 if store.is_shared else size // 2
+        self._asked = self._found = 0
+        self._is_resting = False
         self._young: dict[int, CustomerFacts] = {}
         self._old: dict[int, CustomerFacts] = {}
         self._remembered = 0  # events and messages of the young
@@ -36,6 +41,9 @@ class Warm:
     def take(self, wanted: Collection[int], at: Instant) -> dict[int, CustomerFacts]:
         """Those of the wanted that are kept, with all that deciding from an instant on needs; they are given away."""
         self.check()
+        self._asked += len(wanted)
+        if self._is_resting:
+            return {}
         young, old = self._young, self._old
         found = {}
         for customer in wanted:
@@ -47,6 +55,7 @@ class Warm:
             if known is not None and known.known_since <= at:
                 self._trim(known, at)
                 found[customer] = known
+        self._found += len(found)
         return found
 
     def keep(self, facts: Facts, numbers: Mapping[int, int]) -> None:
@@ -56,7 +65,8 @@ class Warm:
             numbers: places in the order of the events that it has made, by their working numbers.
         """
         self._writes = self._store.writes
-        if facts.changes.merges or not self._half:
+        self._judge()
+        if facts.changes.merges or self._is_resting or not self._half:
             self.forget()
             return
         needed = self._windows = facts.plan.needs.events
@@ -70,6 +80,12 @@ class Warm:
                 self._remembered += _remembered(customer)
         if len(self._young) > self._half or self._remembered > _EACH * self._half:
             self._old, self._young, self._remembered = self._young, {}, 0
+
+    def _judge(self) -> None:
+        """Rest where customers hardly ever come again while they are kept, as in an import; later try anew."""
+        if self._asked >= 2 * self._half * _TRIED * (_RESTS if self._is_resting else 1):
+            self._is_resting = not self._is_resting and self._found * _PAYS < self._asked
+            self._asked = self._found = 0
 
     def _trim(self, customer: CustomerFacts, at: Instant) -> None:
         """Leave out events that no window reaches any more, as if the customer were read now."""
