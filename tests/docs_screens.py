@@ -66,7 +66,7 @@ _UNFIXED = (  # what differs from run to run, and what the page says instead
     (re.compile(r"SQLite  3\.[\d.]+"), "SQLite  ..."),
     (re.compile(r"\d+ deserves? a look"), "... deserve a look"),
     (re.compile(r"data \d{4}\.\d+"), "data ..."),
-    (re.compile(r"(\d rows), [0-9a-f]{12}$", re.MULTILINE), r"\1, ..."),
+    (re.compile(r"(\d rows?), [0-9a-f]{12}$", re.MULTILINE), r"\1, ..."),
     (re.compile(r"[\d,]+ events/s"), "... events/s"),
     (re.compile(r"\b([\d,.]+) (?:ms|µs)\b"), "... ms"),
 )
