@@ -8,16 +8,11 @@ against that over a fifth of them. Run: python benchmarks/backfill.py [--quick]
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from processes import PLAIN, RETAIN, Watched
+from processes import RETAIN, Spent, spent
 from report import Figure, arguments, report
 from servers import make_project
 
@@ -27,28 +22,6 @@ FLAT = 1.1
 CUSTOMER = '{"type": "object", "properties": {"score": {"type": "number"}, "plan": {"type": "string"}}}'
 HIGH = "  high: {when: {becomes: [customer.score >= 40]}, then: [log.write: {message: high}]}\n"
 NEW = "  known: {when: {becomes: [customer.score < 40, known_days() >= 3]}, then: [log.write: {message: known}]}\n"
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What one run of a command took."""
-
-    seconds: float
-    peak_mb: float
-
-
-def spent(command: list[str]) -> Spent:
-    """Run a command and watch it."""
-    with tempfile.TemporaryFile() as said:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, env=PLAIN, stdout=subprocess.DEVNULL, stderr=said)
-        with Watched(process.pid) as watched:
-            _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        assert process.returncode == 0, said.read().decode()
-    return Spent(seconds, watched.peak_mb or used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6)
 
 
 def write(path: Path, numbers: range) -> Path:
@@ -83,7 +56,7 @@ def figures(folder: Path, customers: int, *, judged: bool) -> Iterator[Figure]:
     few, every = lived(folder / "few", customers // 5), lived(folder / "all", customers)
     for what, less, more in zip(("import", "backfill"), few, every, strict=True):
         named = f"{what}, {customers:,} customers"
-        yield Figure(named, f"{customers / more.seconds:,.0f} customers/s", "told only", customers / more.seconds)
+        yield Figure(named, f"{customers / more.wall_s:,.0f} customers/s", "told only", customers / more.wall_s)
         before = f"{customers // 5:,} customers: {less.peak_mb:.0f} MB"
         ratio = more.peak_mb / less.peak_mb
         yield Figure(f"{named}, peak memory", f"{more.peak_mb:.0f} MB", before, ratio, FLAT if judged else None)

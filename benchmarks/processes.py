@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 RETAIN = str(Path(sys.executable).with_name("retain"))
@@ -23,6 +26,35 @@ def cpu_of(command: Sequence[str], *, codes: Sequence[int] = (0,)) -> float:
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode in codes, said
     return used.ru_utime + used.ru_stime
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one run of a command took, with the processes that it started.
+
+    Args:
+        printed: what it wrote to its output.
+    """
+
+    wall_s: float
+    peak_mb: float
+    printed: bytes
+
+
+def spent(command: Sequence[str]) -> Spent:
+    """Run a command and watch it from outside."""
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as out:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env=PLAIN, stdout=out, stderr=said)
+        with Watched(process.pid) as watched:
+            _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        assert process.returncode == 0, said.read().decode()
+        out.seek(0)
+        alone = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+        return Spent(seconds, watched.peak_mb or alone, out.read())
 
 
 class Watched:

@@ -10,19 +10,15 @@ Run: python benchmarks/simulate_file.py [--quick]
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 import msgspec
-from processes import PLAIN, RETAIN, Watched
+from processes import RETAIN, Spent, spent
 from report import Figure, arguments, report
 from servers import make_project
 from workload import EVENTS, introductions, messages, rules_text
@@ -33,14 +29,6 @@ AIM, FLAT = 0.1, 1.1
 ONE = "order-completed-03"
 STEP = 60_000  # a minute between events: of a million, two years; of the tenth ten minutes, so the same years
 FIELDS = {"value": {"type": "number"}, "coupon": {"type": "string"}, "order_id": {"type": "string"}}
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What one run of a command took."""
-
-    wall_s: float
-    peak_mb: float
 
 
 def make_shop(folder: Path) -> Path:
@@ -88,21 +76,10 @@ def simulated(project: Path, path: Path, rules: Sequence[str] = ()) -> Spent:
     """Run the command, watch it from outside."""
     chosen = [word for rule in rules for word in ("--rule", rule)]
     command = [RETAIN, "--project", str(project), "simulate", "--events", str(path), "--json", *chosen]
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as out:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, env=PLAIN, stdout=out, stderr=said)
-        with Watched(process.pid) as watched:
-            _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        assert process.returncode == 0, said.read().decode()
-        out.seek(0)
-        counts = json.load(out)
-    started = sum(rule["started"] for rule in counts["rules"].values())
+    run = spent(command)
+    started = sum(rule["started"] for rule in json.loads(run.printed)["rules"].values())
     assert started, "nothing was started"
-    alone = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
-    return Spent(seconds, watched.peak_mb or alone)
+    return run
 
 
 def main() -> int:

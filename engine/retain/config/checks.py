@@ -11,18 +11,9 @@ from retain.config.secrets import Secret
 from retain.config.settings import FILE, Config, is_loopback, listen_text
 from retain.errors import ConfigError, did_you_mean
 from retain.language.documents.nodes import ListNode, MapNode, Node
-from retain.language.documents.shapes import Problems, misfit
+from retain.language.documents.shapes import SCHEMA_WORDS, Problems, misfit
 from retain.model import Fields, Problem
 from retain.registry import JsonSchema
-
-_TYPES = {
-    "string": "a text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a map",
-}
 
 
 def check_plugin_sections(
@@ -110,7 +101,7 @@ def _plugin_problems(plugin: str, node: Node, error: ValidationError) -> list[Pr
         ]
     if error.validator == "required":
         return [place.complain("E212", f"{what}: {error.message}", "add it")]
-    wanted = _TYPES.get(error.validator_value) if isinstance(error.validator_value, str) else None
+    wanted = SCHEMA_WORDS.get(error.validator_value) if isinstance(error.validator_value, str) else None
     if error.validator == "type" and wanted is not None:
         return [misfit(place, wanted, what)]
     return [place.complain("E210", f"{what}: {error.message}")]

@@ -35,6 +35,15 @@ _UNIT_WORDS = {
     for word in words.split()
 }
 _CALENDAR_WORDS = {"mo": 30, "mon": 30, "month": 30, "months": 30, "y": 365, "yr": 365, "year": 365, "years": 365}
+SCHEMA_WORDS = {  # the types of JSON Schema, as they are told
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a map",
+    "null": "nothing",
+}
 _KINDS = {MapNode: "a map", ListNode: "a list"}
 
 

@@ -14,21 +14,12 @@ from jsonschema.protocols import Validator
 
 from retain.errors import did_you_mean
 from retain.language.documents.nodes import ListNode, MapNode, Node, Part, Scalar
-from retain.language.documents.shapes import shown
+from retain.language.documents.shapes import SCHEMA_WORDS, shown
 from retain.language.template import Insert, Template, Text
 from retain.language.types import SETS, Type
 from retain.model import Json, Problem
 from retain.registry import JsonSchema
 
-_WORDS = {
-    "string": "a text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a map",
-    "null": "nothing",
-}
 _PLAIN = frozenset({
     "type", "title", "description", "examples", "default", "enum", "minLength", "minimum", "maximum", "properties",
     "required", "additionalProperties", "items",
@@ -168,7 +159,7 @@ def _unknown_problem(node: Node, error: ValidationError, name: str) -> Iterator[
     given = _JSON_KINDS.get(kind)
     if given is None or given in wanted or (given == "integer" and "number" in wanted):
         return
-    words = " or ".join(_WORDS[word] for word in wanted if word != "null")
+    words = " or ".join(SCHEMA_WORDS[word] for word in wanted if word != "null")
     cure = "write more than the {{ }} into the text to make it one" if "string" in wanted else ""
     yield node.complain("E308", f"{name} must be {words}; this expression is {_article(kind)}", cure)
 
@@ -205,7 +196,7 @@ def _misfit(node: Node, error: ValidationError, name: str) -> str:
     value: Json = error.validator_value
     if error.validator == "type":
         wanted = _wanted_types(error)
-        words = " or ".join(_WORDS.get(word, word) for word in wanted if word != "null" or len(wanted) == 1)
+        words = " or ".join(SCHEMA_WORDS.get(word, word) for word in wanted if word != "null" or len(wanted) == 1)
         return f"{name} must be {words}, not {shown(node)}"
     if error.validator == "enum":
         words = ", ".join(str(item) for item in value if item is not None)
