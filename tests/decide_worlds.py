@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from decide_help import NOON
@@ -17,6 +19,7 @@ from retain.registry import Action, EffectResult
 from retain.store.store import Store
 from retain.store.tables import metadata
 
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 NAMES = ("a", "b", "c")
 PEOPLE = ("u1", "u2", "u3")
 VISITORS = ("n1", "n2")
@@ -258,3 +261,15 @@ def _after_accepted(row: tuple[Json, ...], events: list[tuple[Json, ...]]) -> tu
         return row
     accepted = max((other[0] for other in events if other[cause] is None and other[0] <= row[cause]), default=0)
     return (*row[:cause], accepted, *row[cause + 1 :])
+
+
+def in_many_worlds(part: int, holds: Callable[[str, list[Message]], None]) -> None:
+    """Try a claim about rules and messages on a hundred worlds, each part on its own."""
+
+    @seed(part)
+    @given(rule_texts(), streams())
+    @settings(max_examples=100, deadline=None, database=None, suppress_health_check=SLOW)
+    def tried(text: str, messages: list[Message]) -> None:
+        holds(text, messages)
+
+    tried()

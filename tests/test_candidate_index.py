@@ -6,12 +6,12 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from condition_generator import Conditions
 from condition_world import checked, environment, population
 from decide_help import NOON, plan
-from decide_worlds import decided, rule_texts, streams, well
+from decide_worlds import SLOW, decided, rule_texts, streams, well
 from retain.app.projects.finding import how_found
 from retain.language.access import accesses
 from retain.language.codegen.conditions import compile_condition
@@ -19,7 +19,6 @@ from retain.language.index import Index
 from retain.language.scope import History, Scope
 from retain.model import Json, Message, MessageKind
 
-SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SINGLE = (
     "event.channel == 'web'", "event.channel in ['app', 'shop']", "customer.country == 'DE'", "event.gift",
     "not event.gift", "customer.consent == true", "event.items == 2", "customer.balance == 10",

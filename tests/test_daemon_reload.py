@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from pathlib import Path
 
+from cli_help import here
 from daemon_help import GREET, Shop, mail_box, running, wait_until
 
 WAITS = """
@@ -129,6 +131,28 @@ def test_a_broken_rule_is_left_out_at_a_start_and_the_others_run(tmp_path: Path)
         status = daemon.command("status")
         assert (status["ready"], status["degraded"], status["rules"]) == (True, True, 1)
         assert "rule bad is disabled" in status["reasons"][0]
+
+
+def test_a_reload_says_what_could_not_follow_the_rules_that_are_in_force(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write(WAITS.replace("ON_CHANGE", "move"))
+    with running(shop) as daemon:
+        daemon.order(1)
+        wait_until(daemon.decided)
+        with sqlite3.connect(shop.folder / "retain.db") as store:  # as a careless restore might leave it
+            store.execute("DELETE FROM rule_revisions")
+        store.close()
+        shop.change("wait: 1h", "wait: 2h")
+        answer = here("-C", shop.folder, "reload")
+        assert answer.code == 1
+        assert "in force, but not all that waits follows them yet: revision " in " ".join(answer.out.split())
+        status = daemon.command("status")
+        assert status["degraded"]
+        assert "in force, but not all" in status["reasons"][0]
+        daemon.order(2, "ben")
+        wait_until(daemon.decided)
+        with shop.store() as opened:
+            assert len({run.revision for run in opened.list_runs(limit=9)}) == 2, "who comes now follows the new text"
 
 
 def test_a_section_that_no_plugin_reads_is_told_at_a_start(tmp_path: Path) -> None:

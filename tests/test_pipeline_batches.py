@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, settings
 
 from decide_help import plan
-from decide_worlds import decided, rule_texts, streams
+from decide_worlds import SLOW, decided, in_many_worlds, rule_texts, streams
 from retain.model import Message
-
-SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
 def same_in_every_batch(text: str, messages: list[Message]) -> None:
@@ -31,10 +29,4 @@ def test_one_batch_of_n_is_n_batches_of_one(text: str, messages: list[Message]) 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(4))
 def test_one_batch_of_n_is_n_batches_of_one_over_many_worlds(part: int) -> None:
-    @seed(part)
-    @given(rule_texts(), streams())
-    @settings(max_examples=100, deadline=None, database=None, suppress_health_check=SLOW)
-    def same_in_many_worlds(text: str, messages: list[Message]) -> None:
-        same_in_every_batch(text, messages)
-
-    same_in_many_worlds()
+    in_many_worlds(part, same_in_every_batch)

@@ -7,17 +7,16 @@ from itertools import count
 from zlib import crc32
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, settings
 
 from decide_help import NOON, plan
-from decide_worlds import decided, rule_texts, streams, tables
+from decide_worlds import SLOW, decided, in_many_worlds, rule_texts, streams, tables
 from retain.instants import DAY, HOUR
 from retain.model import Instant, Json, Message, MessageKind
 from retain.pipeline import Options, Pipeline
 from retain.registry import ActionRequest, EffectResult
 from retain.store.store import Store
 
-SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 LOW = """
     rules:
       greet:
@@ -82,13 +81,7 @@ def test_who_is_kept_changes_nothing(text: str, messages: list[Message]) -> None
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(4))
 def test_who_is_kept_changes_nothing_in_many_worlds(part: int) -> None:
-    @seed(part)
-    @given(rule_texts(), streams())
-    @settings(max_examples=100, deadline=None, database=None, suppress_health_check=SLOW)
-    def same_in_many_worlds(text: str, messages: list[Message]) -> None:
-        same_whoever_is_kept(text, messages)
-
-    same_in_many_worlds()
+    in_many_worlds(part, same_whoever_is_kept)
 
 
 def came(now: Instant, **traits: Json) -> list[Message]:

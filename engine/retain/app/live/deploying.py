@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from retain.app.commands.desk import Desk, options_of
+from retain.app.projects.project import Project
+from retain.errors import RetainError
+from retain.language.plan import Plan
 from retain.language.rules import Rule
 from retain.model import Instant, Json, digest
-from retain.pipeline.backfills import Backfill
+from retain.pipeline.backfills import Backfill, backfills_of
+from retain.pipeline.operating import migrate, wake_held
 from retain.store.store import Store
 
 Rules = Mapping[str, Rule]
@@ -17,7 +22,12 @@ _DEPLOYED = ("reload", "start")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload:
-    """What came of a reload: the new rules are in force, or the old ones stay and `problems` says why."""
+    """What came of a reload.
+
+    Args:
+        ok: whether the new rules are in force; else the old ones stay.
+        problems: why they stay, or what is not done yet.
+    """
 
     at: Instant
     ok: bool
@@ -27,6 +37,43 @@ class Reload:
     cannot_move: tuple[str, ...] = ()  # the runs that stayed
     restart: tuple[str, ...] = ()  # changed keys of retain.yaml that only a restart applies
     backfills: tuple[Backfill, ...] = ()  # new rules that have all customers to look at
+
+
+def put_in_force(desk: Desk, project: Project, plan: Plan, restart: Sequence[str], by: str) -> Reload:
+    """Let a daemon decide by a plan from now on, and let what waits follow it.
+
+    Args:
+        restart: changed keys of retain.yaml that only a restart applies.
+
+    Raises:
+        RetainError: it could not be put in force; what was stays.
+    """
+    pipeline, now = desk.pipeline, desk.now()
+    before, options = pipeline.plan, pipeline.options
+    changed = rules_changed(desk.store, before.rules, plan.rules, now)
+    pipeline.options = replace(options, only_to=options_of(project.config.only_to).only_to)
+    told = Reload(at=now, ok=True, rules=len(plan.rules), restart=tuple(restart))
+    try:
+        pipeline.use(plan, now)
+        told = _follow(desk, told, changed, by)
+    except RetainError as error:
+        if pipeline.plan is not plan:
+            pipeline.options = options
+            raise
+        what = "the new rules are in force, but not all that waits follows them yet"
+        told = replace(told, problems=(f"{what}: {error.what}; mend it, then run `retain reload` again",))
+    desk.project = project
+    return told
+
+
+def _follow(desk: Desk, told: Reload, changed: Mapping[str, Json], by: str) -> Reload:
+    wake_held(desk.pipeline, told.at)
+    found = migrate(desk.pipeline, told.at)
+    stayed = tuple(run for _, run in found.stayed)
+    moved = {str(what): count for what, count in found.counts.items()}
+    desk.audit(by, "reload", **changed, moved=moved, cannot_move=stayed, restart=told.restart)
+    begun = tuple(backfills_of(desk.store, desk.pipeline.plan))
+    return replace(told, moved=moved, cannot_move=stayed, backfills=begun)
 
 
 def rules_changed(store: Store, before: Rules, after: Rules, at: Instant) -> dict[str, Json]:

@@ -15,7 +15,7 @@ from retain.app.commands.pages import messages_of
 from retain.app.commands.table import run_command
 from retain.app.live.backfilling import BackfillLog
 from retain.app.live.counters import Counters
-from retain.app.live.deploying import Reload, rules_changed, rules_started
+from retain.app.live.deploying import Reload, put_in_force, rules_started
 from retain.app.live.observing import Observers
 from retain.app.live.outside import Slots, ToDispatcher
 from retain.app.live.pruning import Pruning
@@ -31,7 +31,6 @@ from retain.deliver.dispatch import Dispatcher
 from retain.deliver.threads import DaemonExecutor, Worker
 from retain.errors import RetainError
 from retain.instants import format_instant
-from retain.language.plan import Plan
 from retain.model import Json
 from retain.pipeline import Pipeline
 from retain.pipeline.backfills import Backfill, backfills_of
@@ -162,36 +161,20 @@ class Engine:
                     return await self._refuse([problem.render() for problem in project.errors], by)
                 requests, plan = Requests(project), project.plan()
                 restart = tuple(needs_restart(self._started_with, project.config))
-                found = await self._in_writer(lambda: self._use(project, plan, restart, by))
+                found = await self._in_writer(lambda: put_in_force(self._desk, project, plan, restart, by))
             except RetainError as error:
                 return await self._refuse([error.render()], by)
             self._requests.take_over(requests)
             self.page_configs.update(requests.configs)
             self.project, self.types = project, FieldTypes(project.schema)
             self.notes = [f"retain.yaml: {key} has changed, which takes a restart of the daemon" for key in restart]
+            self.notes += found.problems
             keep_as_good(project)
             self.last_reload = found
             log.info("reloaded", rules=found.rules, runs=found.moved)
             for note in self.notes:
                 log.warning("degraded", reason=note)
             return found
-
-    def _use(self, project: Project, plan: Plan, restart: tuple[str, ...], by: str) -> Reload:
-        now = self._clock.now()
-        pipeline = self._desk.pipeline
-        changed = rules_changed(self._store, pipeline.plan.rules, plan.rules, now)
-        pipeline.use(plan, now)
-        pipeline.options = replace(pipeline.options, only_to=options_of(project.config.only_to).only_to)
-        self._desk.project = project
-        wake_held(pipeline, now)
-        found = migrate(pipeline, now)
-        stayed = tuple(run for _, run in found.stayed)
-        moved = {str(what): count for what, count in found.counts.items()}
-        self._desk.audit(by, "reload", **changed, moved=moved, cannot_move=stayed, restart=restart)
-        begun = tuple(backfills_of(self._store, plan))
-        return Reload(
-            at=now, ok=True, rules=len(plan.rules), moved=moved, cannot_move=stayed, restart=restart, backfills=begun
-        )
 
     async def _refuse(self, problems: list[str], by: str) -> Reload:
         found = Reload(
