@@ -208,6 +208,15 @@ def test_what_a_rule_asks_of_its_event_is_unknown_of_everybody() -> None:
     assert (of_event.held, of_event.lost, of_event.unknown, of_event.alone) == (0, 1, 1, 1)
 
 
+@pytest.mark.parametrize("clause", ["event.score <= 6", "not (event.score > 6)", "event.score in [1, 2]"])
+def test_a_field_that_every_such_event_has_is_unknown_of_everybody_too(clause: str) -> None:
+    found = engine(f'rules: {{low: {{when: {{event: nps_answered}}, if: ["{clause}"], then: [{{stop: ok}}]}}}}')
+    assert not found.plan.schema.events["nps_answered"]["score"].nullable
+    found.identify("c1", {})
+    (loss,) = (one.loss for one in losses_of(found.plan, found.store, "low", found.now + 1).clauses)
+    assert (loss.held, loss.lost, loss.unknown) == (0, 1, 1)
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A project whose store has seen two customers."""

@@ -17,6 +17,7 @@ from retain.language.sql import statements
 from retain.language.sql.conditions import Search, SqlCompiler
 from retain.language.sql.setting import Setting
 from retain.language.sql.statements import Asked, Statement
+from retain.language.syntax import ast
 from retain.language.syntax.ast import Node
 from retain.language.time.schedules import zone_of
 from retain.model import Instant
@@ -164,7 +165,9 @@ class Members:
 
 
 def _asked(compiler: SqlCompiler, node: Node) -> Asked:
-    fails = compiler.everybody([node], False) if type_of(node).nullable else None
+    # A field of an event that is never missing there is missing here, where no event is being decided.
+    reads_event = any(isinstance(part, ast.Field) and part.root != "customer" for part in node.walk())
+    fails = compiler.everybody([node], False) if reads_event or type_of(node).nullable else None
     return Asked(compiler.everybody([node]), fails)
 
 
