@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import psycopg
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postgres_help import database
-from retain.model import EffectState, RunState
+from retain.model import Effect, EffectState, Run, RunState
 from retain.store import migrate
 from retain.store.rows import Batch
 from retain.store.store import Store
@@ -88,6 +88,43 @@ def test_whatever_changes_in_an_effect_is_stored(store, change, state):
     after = [replace(one, state=state, attempt=2, output={"id": one.id}, **change) for one in before]
     store.commit(Batch(effects=after))
     assert store.effects_by_id([one.id for one in before]) == after
+
+
+RUN = {"rule": "renamed", "revision": "v2", "customer": 2, "state": RunState.HELD, "step": "then[1]", "wake_at": None,
+       "started_at": T0 + 9, "context": {"depth": 1}, "effects": 3, "first_sent_at": T0, "goal_until": T0,
+       "ended_at": T0, "ended_by": "goal"}  # fmt: skip
+EFFECT = {"rule": "renamed", "step": "then[1]", "customer": 2, "inputs": {"to": "ada"}, "state": EffectState.IN_DOUBT,
+          "due_at": T0 + 9, "attempt": 2, "sent_at": T0 + 9, "reason": "late", "output": {"id": 1},
+          "first_failed_at": T0}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", [RunState.WAITING, RunState.ENDED])
+def test_each_thing_that_a_step_may_change_in_a_run_is_stored_alone(store, state):
+    assert {one.name for one in fields(Run)} - RUN.keys() == {"id", "key", "arm", "started_seq", "cause"}
+    before = {name: run(name, started_at=T0, wake_at=T0) for name in RUN}
+    after = {name: replace(one, **{"state": state, "wake_at": None, name: RUN[name]}) for name, one in before.items()}
+    for name in RUN:
+        store.commit(Batch(runs=[before[name]]))
+        store.commit(Batch(runs=[after[name]]))
+    assert store.runs_by_id(RUN) == after
+
+
+@pytest.mark.parametrize("state", [EffectState.PENDING, EffectState.DONE])
+def test_each_thing_that_a_step_may_change_in_an_effect_is_stored_alone(store, state):
+    settled = {"id", "run", "action", "channel", "arm", "created_at"}
+    assert {one.name for one in fields(Effect)} - EFFECT.keys() == settled
+    before = {name: effect(name, state=EffectState.SENDING, sent_at=T0) for name in EFFECT}
+    after = {name: replace(one, **{"state": state, name: EFFECT[name]}) for name, one in before.items()}
+    for name in EFFECT:
+        store.commit(Batch(effects=[before[name]]))
+        store.commit(Batch(effects=[after[name]]))
+    assert {one.id: one for one in store.effects_by_id(EFFECT)} == after
+
+
+def test_a_run_is_found_among_the_live_ones_exactly_while_it_lives(store):
+    for state in (RunState.WAITING, RunState.ENDED, RunState.ACTING, RunState.ENDED):
+        store.commit(Batch(runs=[run("a", state=state)]))
+        assert [one.state for one in store.active_runs([1], {})] == [state] * (state is not RunState.ENDED)
 
 
 def test_of_rows_written_together_those_that_moved_do_not_keep_back_the_others(store):

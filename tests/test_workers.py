@@ -17,6 +17,7 @@ from retain.instants import MINUTE
 from retain.language.plan import Plan
 from retain.pipeline import Options, Pipeline
 from retain.registry import EffectResult
+from retain.store import leases
 from retain.store.rows import Batch
 from retain.store.sharing import PARTITIONS, partition_of
 from retain.store.store import Store
@@ -32,14 +33,17 @@ rules:
     then: [{set: {score: "{{ event.n }}"}}]
 """
 POST = "rules: {r: {when: {event: a}, runs: {mode: parallel}, then: [{post.it: {text: one}}]}}"
-LEASE_MS = 1_000
+LEASE_MS = 60_000  # so long that none ends because the machine is busy
+BEAT_MS = 250
 
 
 class Worker:
     """One worker as a process would be: a store and a pipeline, and a thread that decides while it is not stopped."""
 
-    def __init__(self, url: str, rules: Plan, *, batch: int = 50, lease_ms: int = LEASE_MS) -> None:
-        self.store = Store.open(url, lease_ms=lease_ms)
+    def __init__(self, url: str, rules: Plan, *, batch: int = 50) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(leases, "_BEATS", LEASE_MS // BEAT_MS)
+            self.store = Store.open(url, lease_ms=LEASE_MS)
         self.pipeline = Pipeline(self.store, rules, NOON, Options(batch=batch))
         self.requests: list[str] = []
         self.failure: Exception | None = None
@@ -64,10 +68,15 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stand still between two statements, lease and all."""
+        """Stand still between two statements for longer than the lease."""
         self._runs.clear()
-        assert self.store._leases is not None
-        self.store._leases.stop()
+        lease = self.store._leases
+        assert lease is not None
+        lease.stop()
+        assert not lease._thread.is_alive()
+        lease.sure_until -= LEASE_MS / 1000
+        with self.store._db.write() as session:
+            session.change("UPDATE workers SET leased_until = leased_until - ? WHERE id = ?", (LEASE_MS, lease.worker))
 
     def go_on(self) -> None:
         """Wake up; what was begun before is tried first."""

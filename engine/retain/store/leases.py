@@ -57,6 +57,7 @@ class Leases:
         self.sure_until = 0.0  # the `running()` up to which nobody else takes this worker for lost
         self.woken: Callable[[], None] | None = None
         self._dialect = dialect
+        self._beat_s = lease_ms / 1000 / _BEATS
         self._owned: set[int] = set()
         self._waits = False
         self._ended = threading.Event()
@@ -113,14 +114,13 @@ class Leases:
 
     def _work(self) -> None:
         session: Session | None = None
-        pause = self.lease_ms / 1000 / _BEATS
-        while not self._ended.wait(0 if session is not None else min(1.0, pause)):
+        while not self._ended.wait(0 if session is not None else min(1.0, self._beat_s)):
             try:
                 if session is None or session.is_lost:
                     session = Session(self._dialect.connect_writer(), self._dialect)
                     session.change(f"LISTEN {CHANNEL}")
                 self.renew(session)
-                self._listen(session, pause)
+                self._listen(session, self._beat_s)
             except self._dialect.errors:  # the database is away: whoever writes says so, here it is tried again
                 if session is not None:
                     session.close()

@@ -12,13 +12,12 @@ from retain.app.live.starting import last_good
 from retain.app.planning.git import read_commit
 from retain.app.projects.project import Project, defaults_of, open_project, read_project, rule_files
 from retain.config.settings import FILE
-from retain.errors import RetainError, RuleError
+from retain.errors import RetainError
 from retain.language.plan import Plan, make_plan
 from retain.language.rules import RuleSet
 from retain.model import digest
 
 RUNNING = "running"
-_OF_SENDING = frozenset({"E132"})  # what only matters once something is sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +67,7 @@ def present_side(project: Project, label: str = "the present files") -> Side:
     Raises:
         RuleError: a rule has an error.
     """
-    errors = [problem for problem in project.errors if problem.code not in _OF_SENDING]
-    if errors:
-        raise RuleError("the rules have errors", cure="see them with: retain check", problems=errors)
+    project.refuse_errors()
     return Side(label=label, project=project, files=rule_files(project.dir))
 
 

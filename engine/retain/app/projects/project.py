@@ -24,6 +24,7 @@ from retain.model import Fields, Problem
 from retain.registry import CheckContext, Registry
 
 log = structlog.get_logger("retain.project")
+_OF_SENDING = frozenset({"E132"})
 RULES, TEMPLATES, SCHEMAS, TESTS = "rules", "templates", "schemas", "tests"
 
 
@@ -49,6 +50,16 @@ class Project:
     def errors(self) -> list[Problem]:
         """The problems that keep something from running."""
         return [problem for problem in self.problems if problem.severity == "error"]
+
+    def refuse_errors(self) -> None:
+        """Refuse rules with which nothing can be decided; what only matters once something is sent is no reason.
+
+        Raises:
+            RuleError: there are such errors.
+        """
+        errors = [problem for problem in self.errors if problem.code not in _OF_SENDING]
+        if errors:
+            raise RuleError("the rules have errors", cure="see them with: retain check", problems=errors)
 
     def plan(self) -> Plan:
         """The rules indexed for deciding."""

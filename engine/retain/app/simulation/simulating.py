@@ -27,8 +27,6 @@ from retain.model import Instant, Message
 from retain.pipeline.load import decode
 from retain.store.store import Store
 
-_OF_SENDING = frozenset({"E132"})  # what only matters once something is sent
-
 
 @dataclass(slots=True, kw_only=True)
 class Past:
@@ -61,9 +59,7 @@ def simulate_project(
         RuleError: a rule has an error.
         NotFoundError: a rule of `rules` does not exist.
     """
-    errors = [problem for problem in project.errors if problem.code not in _OF_SENDING]
-    if errors:
-        raise RuleError("the rules have errors", cure="see them with: retain check", problems=errors)
+    project.refuse_errors()
     plan = plan_of(project, rules)
     with ExitStack() as stack:
         stack.enter_context(rare_collection())
