@@ -74,6 +74,22 @@ def test_an_event_after_an_import_is_an_edge(world: VirtualEngine) -> None:
     assert said(world) == ["often"]
 
 
+@pytest.mark.parametrize("away", [31 * DAY, 31 * DAY + 1, 90 * DAY])
+def test_what_came_due_before_an_import_starts_still(world: VirtualEngine, away: int) -> None:
+    world.event("c1", "a")
+    world.identify("c1", {"renews_at": "2026-01-20"})
+    world.now += away  # nobody decided meanwhile
+    world.send(imported(world, 400, MessageKind.IDENTIFY, {"timezone": "Europe/London"}))
+    assert sorted(said(world)) == ["lapsed", "quiet", "renewal"]
+
+
+def test_what_comes_due_while_an_import_is_decided_starts_still(world: VirtualEngine) -> None:
+    world.event("c1", "a")
+    world.now += 30 * DAY
+    world.send(*(imported(world, 400 - day, MessageKind.TRACK) for day in range(60)))
+    assert sorted(said(world)) == ["lapsed", "quiet"]
+
+
 def test_history_of_a_customer_whom_a_backfill_has_not_reached_starts_nothing() -> None:
     world = engine("rules: {other: {when: {event: z}, then: [{wait: 1d}]}}", batch=1)
     world.pipeline.options = replace(world.pipeline.options, virtual=False)

@@ -89,9 +89,9 @@ def _apply(facts: Facts, customer: CustomerFacts, event: Event, is_fresh: bool) 
         if "timezone" in changed:
             customer.zone = zone_of(customer.fields, facts.plan.defaults.zone)
         if facts.plan.personal_schedules and not is_fresh:
-            plan_customer(facts, customer, changed, _looked_at(facts, event))
+            plan_customer(facts, customer, changed, _looked_at(facts, customer, event))
     if is_fresh and facts.plan.personal_schedules:
-        plan_customer(facts, customer, None, _looked_at(facts, event))
+        plan_customer(facts, customer, None, _looked_at(facts, customer, event))
     if event.kind is MessageKind.CONSENT or event.name == "unsubscribed":
         _consent(facts, customer, event)
     elif event.kind in _SETTING and isinstance(event.fields.get("consent"), dict):
@@ -205,7 +205,7 @@ def _start(
     edges: list[Edge] = []
     seen = see(facts, customer, event, changed, moment)
     if facts.plan.watches:
-        silent, at = is_late(facts, event), _looked_at(facts, event)
+        silent, at = is_late(facts, event), _looked_at(facts, customer, event)
         for watch in touched(facts, customer, event.name, changed, is_fresh, seen.scope, seen.sight.watched):
             edge = look(facts, customer, watch, at, silent=silent, cause=event.cause)
             if edge is not None:
@@ -215,7 +215,12 @@ def _start(
     start_by_event(facts, customer, event, seen, edges, moment, outcomes)
 
 
-def _looked_at(facts: Facts, event: Event) -> Moment:
-    """When its watches are looked at and its dates planned: for history today, as what time turned is history too."""
+def _looked_at(facts: Facts, customer: CustomerFacts, event: Event) -> Moment:
+    """When its watches are looked at and its dates planned: for history today, as what time turned is history too.
+
+    Where something of the customer has come due and is still to be decided, it is right before that, which stays due.
+    """
     moment = Moment.of_event(event)
-    return Moment(facts.now, facts.now + 1) if event.historical and facts.now > moment.at else moment
+    due = customer.recheck_at
+    today = facts.now if due is None else min(facts.now, due - 2)
+    return Moment(today, today + 1) if event.historical and today > moment.at else moment
