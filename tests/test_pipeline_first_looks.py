@@ -122,6 +122,16 @@ def test_looks_during_a_backfill_leave_nothing_behind_once_it_is_done(world: Vir
     assert [row.watches for row in world.store.customers(range(1, PEOPLE + 1)).values()] == [{}] * PEOPLE
 
 
+def test_looks_at_whom_a_backfill_has_passed_leave_nothing_behind_either(world: VirtualEngine) -> None:
+    world.send(*scores(world, 50))
+    deploy(world, LOW)
+    changes = [world.message("c0", MessageKind.IDENTIFY, "customer_updated", {"score": value}) for value in (30, 60)]
+    world.send(*changes)
+    assert said(world) == ["low"]
+    assert all(row.done for row in world.store.watch_rows())
+    assert [row.watches for row in world.store.customers(range(1, PEOPLE + 1)).values()] == [{}] * PEOPLE
+
+
 def test_an_edit_that_is_taken_back_does_not_start_what_turned_while_it_was_in_force(world: VirtualEngine) -> None:
     deploy(world, LAPSED)
     world.send(*scores(world, 1))

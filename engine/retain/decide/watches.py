@@ -155,7 +155,8 @@ def _keep(
     if following is not None:
         state["n"] = following
     before = customer.watches.get(watch)
-    explicit = watch in facts.first_looks  # so that nobody is looked at as of then once more
+    first = facts.first_looks.get(watch)
+    explicit = first is not None and customer.id > first.after  # so that nobody is looked at as of then once more
     if state or explicit:
         if before == state:
             return
