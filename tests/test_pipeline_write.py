@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decide_help import plan
+from decide_help import engine, plan
 from retain.decide.facts import OUTCOMES
 from retain.decide.outcomes import Outcomes, Refused
 from retain.language.candidates import CONDITION
@@ -56,6 +56,19 @@ def test_forty_refusals_take_less_than_a_byte_each() -> None:
     every = (1 << SIZE) - 1
     packed = Packing(TEXTS, {"a": 1}).pack(Outcomes([], [Refused(CANDIDATES, every, [every, 0])]))
     assert len(packed) < SIZE
+
+
+def test_conditions_that_are_watched_beside_rules_make_no_summary_longer() -> None:
+    rules = [f"  r{n}: {{when: {{event: a}}, if: [event.n > 5], then: [{{stop: ok}}]}}" for n in range(9)]
+    watched = "[count(a) > 5, customer.score > 1, customer.tier == 'b', customer.score < 9]"
+    packed = []
+    for beside in ([], [f"  w: {{when: {{becomes: {watched}}}, then: [{{stop: ok}}]}}"]):
+        world = engine("\n".join(["rules:", *rules, *beside]))
+        world.event("c1", "a", {"n": 1})
+        summary = world.store.summary_of(1)
+        assert summary is not None
+        packed.append(summary.packed)
+    assert packed[0] == packed[1]
 
 
 def test_the_same_list_of_rules_has_the_same_number() -> None:

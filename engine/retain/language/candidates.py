@@ -111,6 +111,7 @@ class Candidates:
         self.screen = Screen([*self._index.filed, *watched.filed], [*clauses, *watched.clauses])
         self._orders = [candidate.order for candidate in candidates]
         self._own = (1 << len(candidates)) - 1
+        self._width = max(max(map(len, clauses), default=0) - 1, 0).bit_length()
         self._is_any = bool(candidates or watched.clauses)
 
     def look(self, scope: Scope) -> Sight:
@@ -119,7 +120,7 @@ class Candidates:
             return _UNSEEN
         looked_at, failing, digits = self.screen.look(scope)
         watched = (looked_at ^ failing) >> len(self.all)
-        return Sight(looked_at & self._own, failing & self._own, digits, watched)
+        return Sight(looked_at & self._own, failing & self._own, digits[: self._width], watched)
 
     def places(self, scope: Scope) -> list[int]:
         """The places of those worth a look, in order."""
