@@ -10,8 +10,11 @@ import psycopg
 import pytest
 
 from postgres_help import database
+from retain.errors import StoreBusyError
+from retain.store import migrate
 from retain.store.sharing import PARTITIONS
 from retain.store.store import Store
+from retain.store.tables import SCHEMA_VERSION
 
 _REFUSE = (
     "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;"
@@ -42,6 +45,17 @@ def test_a_worker_takes_over_from_one_whose_connections_it_may_not_end() -> None
                 assert store._share is not None
                 assert len(store._share.tokens) == PARTITIONS
             assert lost.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_tables_are_not_brought_up_to_date_under_a_worker_that_lives() -> None:
+    with database(empty=True) as url:
+        migrate.upgrade(url, to="0003")
+        with psycopg.connect(url, autocommit=True) as worker:
+            worker.execute("INSERT INTO workers (id, name, leased_until) VALUES ('older', 'elsewhere:1', 9e15)")
+            with pytest.raises(StoreBusyError, match="elsewhere:1"):
+                migrate.upgrade(url)
+            worker.execute("UPDATE workers SET leased_until = 0")
+        assert migrate.upgrade(url) == ("0003", SCHEMA_VERSION)
 
 
 @contextmanager

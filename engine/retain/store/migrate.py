@@ -10,10 +10,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from retain.errors import SchemaVersionError, StoreUnavailableError
+from retain.errors import SchemaVersionError, StoreBusyError, StoreUnavailableError
 from retain.store.dialects.location import file_of, is_server
 from retain.store.dialects.postgres import PostgresDialect
 from retain.store.dialects.sqlite import SqliteDialect
+from retain.store.leases import LIVING
 from retain.store.lock import StoreLock
 
 
@@ -24,7 +25,7 @@ def upgrade(url_or_path: str | Path, to: str = "head") -> tuple[str, str]:
         to: the version to stop at; by default this program's.
 
     Raises:
-        StoreBusyError: a daemon has the store open.
+        StoreBusyError: a daemon or worker has the store open.
         StoreUnavailableError: there is no such file, or it cannot be used.
         SchemaVersionError: the store is newer than this program.
     """
@@ -44,9 +45,21 @@ def _upgrade(dialect: SqliteDialect | PostgresDialect, to: str) -> tuple[str, st
     try:
         with dialect.migrating() as connection:
             connection.exec_driver_sql(dialect.lock_schema)
+            if dialect.is_shared and _version(connection) < newest_version():
+                _refuse_workers(connection, dialect)
             return _run(connection, to, dialect.where)
     except dialect.errors as error:
         raise dialect.translate(error) or error from error
+
+
+def _refuse_workers(connection: Connection, dialect: SqliteDialect | PostgresDialect) -> None:
+    """A worker that goes on would write rows as it knows them into tables that mean more by now."""
+    if ("workers",) not in map(tuple, connection.exec_driver_sql(dialect.tables)):
+        return
+    living = [row[0] for row in connection.exec_driver_sql(dialect.spelled(LIVING), ("",))]
+    if living:
+        cure = "stop them all; one that was killed counts until its lease ends"
+        raise StoreBusyError(f"workers have the store open: {', '.join(living)}", where=dialect.where, cure=cure)
 
 
 def newest_version() -> str:
