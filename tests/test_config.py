@@ -97,7 +97,8 @@ def test_a_store_may_be_a_url() -> None:
         ("version: 2", "retain.yaml:1:10 version must be 1, not 2 | write version: 1"),
         ("version: 1\nrelod: watch", "retain.yaml:2:1 retain.yaml has no key 'relod' | did you mean reload?"),
         ("version: 1\nhttp:\n  port: 80", "retain.yaml:3:3 http has no key 'port' | known: cors, keys, listen"),
-        ("version: 1\nhttp: 80", "retain.yaml:2:7 http must be a map, not 80 | "),
+        ("version: 1\nhttp: 80", "retain.yaml:2:7 http must be a map, not 80 "
+         "| write its keys below it, indented further, each as KEY: VALUE"),
         ("version: 1\nzone: Europe/Berln",
          "retain.yaml:2:7 zone must be a time zone such as Europe/Berlin, not the text 'Europe/Berln' "
          "| did you mean Europe/Berlin?"),
@@ -118,11 +119,13 @@ def test_a_store_may_be_a_url() -> None:
         ("version: 1\nbreaker: many",
          "retain.yaml:2:10 breaker must be a number per duration, not the text 'many' | write 2 per 7d"),
         ("version: 1\nstrict_events: yes",
-         "retain.yaml:2:16 strict_events must be true or false, not the text 'yes' | "),
+         "retain.yaml:2:16 strict_events must be true or false, not the text 'yes' "
+         "| write true or false, without quotes"),
         ("version: 1\nlog: {level: debg}",
          "retain.yaml:2:14 level must be one of debug, info, warning, error, not the text 'debg' "
          "| did you mean debug?"),
-        ("version: 1\nplugins: {email: 5}", "retain.yaml:2:18 the section of email must be a map, not 5 | "),
+        ("version: 1\nplugins: {email: 5}", "retain.yaml:2:18 the section of email must be a map, not 5 "
+         "| write its keys below it, indented further, each as KEY: VALUE"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_at_its_place_with_its_cure(text: str, expected: str) -> None:

@@ -42,6 +42,10 @@ class SourceFile:
         end = starts[row + 1] - 1 if row + 1 < len(starts) else len(self.text)
         return self.text[starts[row] : end].rstrip("\r")
 
+    def start(self, row: int) -> int:
+        """The index at which a line begins, counted from 0."""
+        return self._line_starts()[row]
+
     def problem(self, code: str, message: str, start: int, end: int, help: str = "") -> Problem:
         """A problem at the characters [start, end)."""
         place = self.place(start, end)

@@ -44,6 +44,12 @@ SCHEMA_WORDS = {  # the types of JSON Schema, as they are told
     "object": "a map",
     "null": "nothing",
 }
+_CURES = {
+    "a map": "write its keys below it, indented further, each as KEY: VALUE",
+    "a text": "write one text, in quotes where it is true, false or null",
+    "a number": "write it in digits, without quotes",
+    "true or false": "write true or false, without quotes",
+}
 _KINDS = {MapNode: "a map", ListNode: "a list"}
 
 
@@ -59,7 +65,7 @@ def shown(node: Node) -> str:
 
 def misfit(node: Node, wanted: str, what: str, cure: str = "") -> Problem:
     """The problem that a part is not what it should be."""
-    return node.complain("E210", f"{what} must be {wanted}, not {shown(node)}", cure)
+    return node.complain("E210", f"{what} must be {wanted}, not {shown(node)}", cure or _CURES.get(wanted, ""))
 
 
 def read_map(node: Node | None, what: str, problems: Problems) -> MapNode | None:
@@ -97,7 +103,10 @@ def refuse_unknown(node: MapNode, known: Iterable[str], what: str, problems: Pro
     names = tuple(known)
     for key in node.keys.values():
         if key.text not in names:
-            problems.append(key.complain("E211", f"{what} has no key {key.text!r}", did_you_mean(key.text, names)))
+            name, colon, _ = key.text.partition(":")
+            glued = colon and name in names
+            cure = f"write a space after the colon: {name}: …" if glued else did_you_mean(key.text, names)
+            problems.append(key.complain("E211", f"{what} has no key {key.text!r}", cure))
 
 
 def read_list(node: Node | None, what: str, problems: Problems, cure: str = "") -> list[Node] | None:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from retain.language.documents.faults import fault_of
 from retain.language.documents.nodes import ListNode, MapNode, Node, Scalar, SourceFile
 from retain.model import Json, Problem
 
@@ -26,9 +27,8 @@ _LOADER: Callable[[str], Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+([eE][+-]?[0-9]+)?")
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None, "": None}
+_ODD_SPACE = re.compile("[\xa0\u2000-\u200b\u202f\u3000\ufeff]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_QUOTE_FIRST = re.compile(r"""^\s*(?:- +)*(?:\w+: +)?(['"]).*?\1\s*[^\s,\]}#:]""")
-QUOTE_CURE = "put the whole text in quotes, or in a | block on the next line"
 
 
 def read_yaml(text: str, file: str) -> tuple[Node | None, list[Problem]]:
@@ -52,8 +52,14 @@ def read_yaml(text: str, file: str) -> tuple[Node | None, list[Problem]]:
     except _StopReading as stop:
         return None, [*builder.problems, stop.problem]
     except yaml.MarkedYAMLError as error:
-        return None, [*builder.problems, _syntax_problem(source, error)]
+        return None, _first_of_a_line([*builder.problems, fault_of(source, error)])
     return builder.root, builder.problems
+
+
+def _first_of_a_line(problems: list[Problem]) -> list[Problem]:
+    """Without what the last one says once more of a line: `{{ }}` without quotes is told before the parser gives up."""
+    *before, last = problems
+    return before if any(problem.place.line == last.place.line for problem in before) else problems
 
 
 def resolve(text: str) -> Json:
@@ -147,7 +153,8 @@ class _Builder:
     def _refuse_tag(self, tag: str, start: int, end: int) -> None:
         if tag != "!":
             what = f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} is not part of rule files"
-            self.problems.append(self.file.problem("E206", what, start, end, "leave it out"))
+            cure = "leave it out; a text that begins with ! needs quotes, and a condition is turned round by not"
+            self.problems.append(self.file.problem("E206", what, start, end, cure))
 
     def _alias(self, event: ParserEvent) -> None:
         start, end = event.start_mark.index, event.end_mark.index
@@ -155,7 +162,8 @@ class _Builder:
         if known is None:
             inside = any(entry.anchor == event.anchor for entry in self.stack)
             what = f"*{event.anchor} contains itself" if inside else f"there is no &{event.anchor} before this"
-            raise _StopReading(self.file.problem("E207", what, start, end, "write the part out"))
+            cure = "write the part out; a text that begins with * needs quotes"
+            raise _StopReading(self.file.problem("E207", what, start, end, cure))
         node, size = known
         self.copies += size
         if self.copies > MAX_COPIES:
@@ -184,7 +192,7 @@ class _Builder:
 
     def _key(self, top: _Open, node: MapNode, key: Node) -> None:
         """Keep a key until its value comes, or refuse it together with its value."""
-        if isinstance(key, Scalar) and key.text not in node.keys and (key.text != "<<" or key.style):
+        if isinstance(key, Scalar) and key.text not in node.keys and (key.style or not _refused(key.text)):
             node.keys[key.text] = key
             top.key = key
             return
@@ -193,13 +201,23 @@ class _Builder:
 
     def _key_problem(self, node: MapNode, key: Node) -> Problem:
         if not isinstance(key, Scalar):
-            braces = _begins_braces(node)
-            cure = 'put texts with {{ }} in quotes: "{{ … }}"' if braces else "write a text as the key"
-            return (node if braces else key).complain("E206", "a key must be a text", cure)
+            if _begins_braces(node):
+                what = "YAML reads {{ }} without quotes as a map in a map"
+                return node.complain("E206", what, 'put texts with {{ }} in quotes: "{{ … }}"')
+            return key.complain("E206", "a key must be a text", "write a text as the key")
         if key.text == "<<" and not key.style:
             return key.complain("E206", "merge keys (<<) are not part of rule files", "write the keys out")
+        if not key.style and _ODD_SPACE.match(key.text):
+            what = f"the space before {key.text.strip()!r} is U+{ord(key.text[0]):04X}, which indents nothing"
+            return key.complain("E204", what, "write plain spaces instead")
         first = node.keys[key.text].place.line
-        return key.complain("E205", f"{key.text!r} is given twice in one map", f"the first is in line {first}")
+        cure = f"keep one of the two, or give one another name; the first is in line {first}"
+        return key.complain("E205", f"{key.text!r} is given twice in one map", cure)
+
+
+def _refused(key: str) -> bool:
+    """Whether a key without quotes is refused whatever else is in its map."""
+    return key == "<<" or _ODD_SPACE.match(key) is not None
 
 
 def _begins_braces(node: Node) -> bool:
@@ -215,34 +233,3 @@ _HANDLERS: dict[type, Callable[[_Builder, ParserEvent], None]] = {
     yaml.AliasEvent: _Builder._alias,
     yaml.DocumentStartEvent: _Builder._document,
 }
-
-
-def _syntax_problem(source: SourceFile, error: yaml.MarkedYAMLError) -> Problem:
-    """A parser's complaint in the words of the person who wrote the file."""
-    mark, opened = error.problem_mark or error.context_mark, error.context_mark
-    if mark and opened and opened.line < mark.line and re.search("flow|quoted", error.context or ""):
-        mark = opened  # what is not closed is found where it opens
-    index = min(mark.index if mark else 0, max(0, len(source.text) - 1))
-    place = source.place(index, index)
-    line = source.line(place.line - 1)
-    indent = line[: len(line) - len(line.lstrip())]
-    if source.text[index : index + 1] == "\t" or "\t" in indent:
-        start = index - (place.column - 1) + line.index("\t")
-        return source.problem("E203", "a tab is used where YAML allows spaces only", start, start + 1, "use spaces")
-    what = " ".join(part for part in (error.context, error.problem) if part)
-    return source.problem("E201", f"this is not YAML: {what}", index, index + 1, _syntax_cure(error, line))
-
-
-def _syntax_cure(error: yaml.MarkedYAMLError, line: str) -> str:
-    problem, context = error.problem or "", error.context or ""
-    if _QUOTE_FIRST.match(line):
-        return f"YAML ends the text at the second quote; {QUOTE_CURE}"
-    if "mapping values are not allowed" in problem:
-        return f"a text that holds ': ' needs quotes; {QUOTE_CURE}" if ": " in line else "check the indentation"
-    if "flow" in context:
-        return f"close what opens here, or {QUOTE_CURE}"
-    if "quoted scalar" in context:
-        return "close the quote"
-    if "character that cannot start" in problem:
-        return QUOTE_CURE
-    return "check the indentation: lines of one list or map begin in the same column"

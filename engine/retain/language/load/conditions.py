@@ -12,8 +12,8 @@ from retain.language.checking.expressions import read_condition
 from retain.language.checking.guards import Guards, guards_of
 from retain.language.checking.presence import present_in
 from retain.language.condition import Clause, Condition
+from retain.language.documents.faults import QUOTE_CURE
 from retain.language.documents.nodes import ListNode, MapNode, Node, Scalar
-from retain.language.documents.yaml import QUOTE_CURE
 from retain.language.environment import Environment
 from retain.language.syntax.source import Source
 from retain.model import Place, Problem
