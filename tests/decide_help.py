@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from functools import cache
 from textwrap import dedent
 
@@ -72,6 +73,18 @@ def _tell(view: StoreView, inputs: Fields) -> StoreChanges:
     return StoreChanges(events=(NewEvent(name="x", customer=int(inputs["customer"])),))
 
 
+class Tier(StrEnum):
+    """Values of a plugin's own type."""
+
+    GOLD = "gold"
+
+
+def _label(view: StoreView, inputs: Fields) -> StoreChanges:
+    """Set a field to a value of a type that is no JSON's but becomes it; `junk` is none."""
+    given = object() if inputs["text"] == "junk" else Tier.GOLD
+    return StoreChanges(output={"tiers": (given,)}, fields={"tier": given})
+
+
 def _refuse(view: StoreView, inputs: Fields) -> StoreChanges:
     raise PermanentError("it cannot be done")
 
@@ -104,6 +117,7 @@ ACTIONS = (
     _action("note.write", "text", apply=_note, output={"text": "x", "by": "x"}),
     _action("turn.take", apply=_turn, output={"n": 1}, record_kinds=frozenset({"turn"})),
     _action("tell.other", "customer", apply=_tell),
+    _action("label.put", "text", apply=_label),
     _action("fail.now", apply=_refuse),
     _action("crash.now", apply=_crash),
     _action("crash.always", apply=_crash_always),
@@ -118,6 +132,7 @@ FIELDS: Mapping[str, Json] = {
     "poison": {"type": ["boolean", "null"]},
     "renews_at": {"type": ["string", "null"], "format": "date"},
     "home_zone": {"type": ["string", "null"]},
+    "tier": {"type": ["string", "null"]},
 }
 
 

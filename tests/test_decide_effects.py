@@ -85,6 +85,14 @@ def test_a_store_action_that_fails_is_a_dead_letter_too() -> None:
     assert runs(world)[0].state is RunState.HELD
 
 
+def test_what_a_store_action_returns_that_is_not_json_is_a_dead_letter() -> None:
+    world = engine("rules: {r: {when: {event: a}, then: [{label.put: {text: junk}}, {note.write: {text: after}}]}}")
+    world.event("c1", "a")
+    (effect,) = effects(world)
+    assert effect.reason.startswith("label.put returned what is not JSON: Object of type object")
+    assert runs(world)[0].state is RunState.HELD
+
+
 def test_b35_a_missing_value_of_a_required_input_fails_the_step_before_anything_is_sent() -> None:
     world = engine('rules: {r: {when: {event: a}, then: [{post.it: {text: "{{ event.k }}"}}]}}')
     world.event("c1", "a")

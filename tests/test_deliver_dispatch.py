@@ -16,7 +16,7 @@ from patience import shortest_of
 from retain.clock import FixedClock
 from retain.deliver.dispatch import MOST_DETACHED, Dispatcher
 from retain.errors import InDoubtError, PermanentError, TemporaryError
-from retain.model import NewEvent, Suppress
+from retain.model import Json, NewEvent, Suppress
 from retain.registry import ActionRequest, ActionResult, EffectResult, Retry, RunAction
 
 
@@ -140,6 +140,13 @@ async def test_an_action_that_returns_junk_is_a_dead_letter(junk: object) -> Non
     result = await result_of(returning(junk))
     assert result.status == "dead"
     assert result.reason.startswith("plugin shop returned")
+
+
+async def test_a_result_is_what_a_store_gives_back_and_not_the_plugins_to_change() -> None:
+    mine: dict[str, Json] = {"ids": [1], "pair": (1, 2)}
+    result = await result_of(returning(ActionResult(output=mine, events=(NewEvent(name="x", fields=mine),))))
+    mine["ids"].append(2)
+    assert result.output == result.events[0].fields == {"ids": [1], "pair": [1, 2]}
 
 
 async def test_a_timeout_is_in_doubt_unless_the_receiver_knows_the_id_again() -> None:

@@ -25,6 +25,11 @@ LOW = """
         then:
           - wait: 1d
 """
+LABEL = """
+    rules:
+      label: {when: {event: a}, then: [{label.put: {text: x}}]}
+      greet: {when: {event: a}, if: ['customer.tier in ["gold"]'], then: [wait: 1d]}
+"""
 _numbers = count()
 
 
@@ -108,6 +113,16 @@ def test_what_is_written_of_a_kept_customer_by_hand_counts_at_once() -> None:
     store.accept(came(NOON), NOON)
     pipeline.step(NOON)
     assert sum(store.counts().runs.values()) == 1
+
+
+@pytest.mark.parametrize("kept", [0, 1_000])
+def test_what_a_plugin_sets_counts_as_it_is_stored(kept: int) -> None:
+    store = Store.in_memory()
+    pipeline = Pipeline(store, plan(LABEL), NOON, Options(kept=kept))
+    for _ in range(2):
+        store.accept(came(NOON), NOON)
+        pipeline.step(NOON)
+    assert [run.rule for run in store.list_runs() if not run.ended_by] == ["greet"]
 
 
 def test_nobody_is_kept_while_hardly_anybody_comes_again() -> None:

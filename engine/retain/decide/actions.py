@@ -9,7 +9,7 @@ from retain.decide.release import address_of, release
 from retain.decide.runs import end_run, log
 from retain.decide.scopes import run_scope
 from retain.decide.steps import step_index
-from retain.decide.store_view import DecisionView
+from retain.decide.store_view import DecisionView, as_stored
 from retain.errors import MissingInputError, RetainError
 from retain.instants import HOUR
 from retain.language.rules import ActionStep, Rule
@@ -86,7 +86,7 @@ def _apply(
     assert action.apply is not None
     view = DecisionView(facts, run, customer, step.path, moment)
     try:
-        changes = action.apply(view, inputs)
+        changes = as_stored(action.apply(view, inputs), action.name)
     except RetainError as error:
         return fail_step(facts, run, step, after, error.what, moment)
     remember(run, step, dict(changes.output))

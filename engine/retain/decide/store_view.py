@@ -1,9 +1,10 @@
-"""What a store action sees of the working set."""
+"""What a store action sees of the working set, and what it wants changed there."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.scopes import run_scope
@@ -14,6 +15,31 @@ from retain.language.environment import Environment
 from retain.language.evaluation.interpreter import evaluate
 from retain.language.syntax.source import TextSource
 from retain.model import Fields, Instant, Json, Millis, Record, Run
+from retain.registry import StoreChanges
+
+
+def as_stored(changes: StoreChanges, action: str) -> StoreChanges:
+    """The changes with their values as they are read back: a list for a tuple, a text for a member of a StrEnum.
+
+    Customers and records stay in memory, where nothing may stand that the store does not hold.
+
+    Raises:
+        DecisionError: they hold what is not JSON.
+    """
+    records, events = tuple(changes.records), tuple(changes.events)
+    of_records, of_events = [dict(one.fields) for one in records], [dict(one.fields) for one in events]
+    made = [dict(changes.output), dict(changes.fields), of_records, of_events]
+    try:
+        output, fields, of_records, of_events = json.loads(json.dumps(made, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        cure = "let the plugin make texts, numbers and lists of it"
+        raise DecisionError(f"{action} returned what is not JSON: {error}", cure=cure) from error
+    return StoreChanges(
+        output=output,
+        fields=fields,
+        records=tuple(replace(one, fields=found) for one, found in zip(records, of_records, strict=True)),
+        events=tuple(replace(one, fields=found) for one, found in zip(events, of_events, strict=True)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ def of_result(attempt: Attempt, result: object) -> EffectResult:
     if not isinstance(result, ActionResult):
         return _dead(attempt, f"plugin {attempt.action.plugin} returned a {type(result).__name__}, not an ActionResult")
     try:
-        output = dict(result.output)
-        events = tuple(replace(event, name=slug(event.name)) for event in result.events)
-        json.dumps([output, [dict(event.fields) for event in events]], allow_nan=False)
+        given = tuple(result.events)
+        made = [dict(result.output), *(dict(event.fields) for event in given)]
+        output, *fields = json.loads(json.dumps(made, allow_nan=False))  # as it is read back from the store
+        events = tuple(replace(one, name=slug(one.name), fields=fields.pop(0)) for one in given)
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         return _dead(attempt, f"plugin {attempt.action.plugin} returned what is not JSON: {error}")
     return EffectResult(
