@@ -9,7 +9,8 @@ import pytest
 
 from cli_help import bare, events_file, here, identify, track
 from decide_help import NOON, engine, plan, said
-from retain.instants import DAY
+from retain.app.reports.explaining import explain_rule
+from retain.instants import DAY, HOUR
 from retain.model import Instant, Json, Message, MessageKind
 from retain.testing.virtual import VirtualEngine
 
@@ -23,6 +24,8 @@ rules:
     when: {schedule: {cron: "0 9 * * *", timezone: customer.home_zone, each: [customer.score is present]}}
     then: [{note.write: {text: daily}}]
 """
+
+NOTED = "true already when history was imported"
 
 
 def imported(world: VirtualEngine, days_ago: int, kind: MessageKind, fields: dict[str, Json] | None = None) -> Message:
@@ -99,6 +102,39 @@ def test_history_of_a_customer_whom_a_backfill_has_not_reached_starts_nothing() 
     world.pipeline.use(world.plan, world.now)
     history(world, 400, 40)
     assert said(world) == []
+
+
+@pytest.mark.parametrize("rule", ["lapsed", "quiet", "often", "renewal", "daily"])
+def test_explain_says_that_nothing_was_started_for_what_was_imported(world: VirtualEngine, rule: str) -> None:
+    world.move_to(NOON + 40 * DAY)
+    traits: dict[str, Json] = {"renews_at": "2026-01-20", "home_zone": "Europe/Berlin", "score": 1}
+    past = imported(world, 39, MessageKind.IDENTIFY, traits)
+    world.send(past, *(imported(world, days, MessageKind.TRACK) for days in (38, 36)))
+    world.move_to(world.now + HOUR)
+    told = explain_rule(world.plan, world.store, rule, "c1", world.now)
+    assert (told.outcome, told.run) == ("no_trigger", None)
+    assert [(line.text, line.detail) for line in told.lines] == [
+        (told.lines[0].text, "not planned by then" if rule in ("renewal", "daily") else NOTED),
+        ("imported 2026-02-14T12:00:00Z", "starts nothing, nor does what turned before"),
+    ]
+
+
+def test_explain_tells_what_time_turned_after_an_import_as_ever(world: VirtualEngine) -> None:
+    world.move_to(NOON + 40 * DAY)
+    history(world, 20)
+    world.move_to(NOON + 51 * DAY)
+    told = explain_rule(world.plan, world.store, "lapsed", "c1", world.now)
+    assert told.run is not None
+    assert (told.outcome, told.decided_at) == ("started", NOON + 50 * DAY)
+    assert "history" not in [line.label for line in told.lines]
+
+
+def test_of_a_rule_that_came_after_an_import_explain_says_nothing_of_it(world: VirtualEngine) -> None:
+    history(world, 400, 40)
+    world.now += DAY
+    world.use(plan(RULES.replace(">= 30", ">= 35")))
+    told = explain_rule(world.plan, world.store, "lapsed", "c1", world.now)
+    assert [(line.label, line.detail) for line in told.lines] == [("when", "true already when it began")]
 
 
 def test_the_command_starts_nothing_either(tmp_path: Path) -> None:

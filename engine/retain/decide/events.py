@@ -66,7 +66,8 @@ def _decide_one(facts: Facts, event: Event) -> None:
         _wake_runs(facts, customer, created, moment)
         seen_new = see(facts, customer, created, _NOTHING, moment)
         start_by_event(facts, customer, created, seen_new, [], moment, outcomes)
-    facts.changes.summaries.append((event.seq, moment.at, outcomes, changes))
+    decided_at = max(moment.at, facts.now) if event.historical else moment.at
+    facts.changes.summaries.append((event.seq, decided_at, outcomes, changes))
 
 
 def _apply(facts: Facts, customer: CustomerFacts, event: Event, is_fresh: bool) -> list[Change]:

@@ -15,11 +15,11 @@ from retain.decide.facts import CustomerFacts, Facts, Moment
 from retain.decide.judge import Occasion, is_late, refusal, run_id_of
 from retain.decide.scopes import event_scope
 from retain.errors import NotFoundError
-from retain.instants import DAY
+from retain.instants import DAY, format_instant
 from retain.language.candidates import Candidate
 from retain.language.load.files import load_revision
 from retain.language.plan import Plan
-from retain.language.rules import BecomesTrigger, Rule, ScheduleTrigger
+from retain.language.rules import BecomesTrigger, EventTrigger, Rule, ScheduleTrigger
 from retain.model import Event, Instant, Outcome, Run
 from retain.pipeline.load import decode
 from retain.store.rows import CustomerRow
@@ -61,6 +61,8 @@ class Question:
         if self.supposed.is_any:
             known, seen = self.supposed.applied(known, seen)
         reasoned = self._reasoned(facts, known, found, seen, moment)
+        if found is None and not self.supposed.is_any:
+            reasoned = replace(reasoned, lines=self._noted(occasions, known, reasoned.lines))
         return self._told(found, known, reasoned, moment)
 
     def _take_text_of(self, event: Event) -> None:
@@ -133,6 +135,22 @@ class Question:
         holds = trigger.condition.is_true(scope)
         shown = replace(line, label="now", mark="ok" if holds else "NO", detail="still true" if holds else line.detail)
         return (shown,), next_look(trigger, scope)
+
+    def _noted(self, occasions: Occasions, known: CustomerFacts, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+        """Where nothing has come: what was noted without a start when the rule began, or when history was imported."""
+        if all(isinstance(trigger, EventTrigger) for trigger in self.rule.triggers):
+            return lines
+        trigger = self.rule.triggers[self._first_untold(known)[0]]
+        imported = occasions.imported(self.at)
+        when, *others = lines
+        if isinstance(trigger, BecomesTrigger) and trigger.watch in occasions.noted:
+            began = "it began" if imported is None else "history was imported"
+            when = replace(when, detail=f"true already when {began}")
+        if imported is not None:
+            text = f"imported {format_instant(imported, known.zone)}"
+            detail = "starts nothing, nor does what turned before"
+            others.append(Line(label="history", text=text, mark="NO", detail=detail))
+        return when, *others
 
     def _first_untold(self, known: CustomerFacts) -> tuple[int, Instant | None]:
         """The trigger to speak of where nothing has come, and a cron's newest instant."""

@@ -112,7 +112,7 @@ def _of_event(store: Store, event: Event, texts: Mapping[int, str], *, refusals:
         if outcome in SUMMARY_ONLY and outcome is not Outcome.MERGED_TRIGGER and number in texts:
             where = f" {clause + 1}" if outcome is Outcome.CONDITION and clause >= 0 else ""
             text = f"{texts[number]} not started: {outcome.value}{where}"
-            yield Entry(summary.at, "refusal", text, texts[number])
+            yield Entry(event.received_at, "refusal", text, texts[number])
 
 
 def _of_decision(row: DecisionRow, effects: Mapping[tuple[str, str], Effect]) -> Entry:

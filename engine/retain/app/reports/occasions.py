@@ -19,6 +19,7 @@ from retain.store.store import Store
 
 CREATED, UPDATED = "customer_created", "customer_updated"
 _ALL = 10_000
+_NAME = "1"  # of the customer where the engine decides once more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,9 @@ class Occasions:
     store: Store
     rule: Rule
     row: CustomerRow
+    noted: frozenset[str] = frozenset()  # watches that are true, of which every edge is used up
     _events: list[Event] | None = field(default=None)
+    _told: list[Event] | None = field(default=None)
 
     def newest(self, at: Instant) -> Found | None:
         """The last one up to an instant."""
@@ -74,6 +77,21 @@ class Occasions:
         if self._events is None:
             self._events = sorted(self.store.events_of(self.row.id, limit=1_000_000), key=place_of)
         return self._events
+
+    def imported(self, at: Instant) -> Instant | None:
+        """When history was imported last, up to an instant; None where the rule was not there yet."""
+        since = self._since()
+        return max((one.received_at for one in self._as_told() if one.historical and since < one.received_at <= at),
+                   default=None)  # fmt: skip
+
+    def _as_told(self) -> list[Event]:
+        """The events as the engine came to know them: history is received when it was decided, not when it happened."""
+        if self._told is None:
+            events = self.events()
+            imported = self.store.summaries_of([event.seq for event in events if event.historical])
+            decided = {summary.event_seq: summary.at for summary in imported}
+            self._told = [one._replace(received_at=decided.get(one.seq, one.received_at)) for one in events]
+        return self._told
 
     def _by_events(self, at: Instant) -> Iterator[Found]:
         for event in reversed(self.events()):
@@ -126,13 +144,13 @@ class Occasions:
         since = self._since()
         with Store.in_memory() as store:
             empty, bare = (self._plan(()), self._plan(triggers))
-            first = self.events()[0].received_at - 1
+            first = min(event.received_at for event in self._as_told()) - 1
             options = Options(virtual=True, respond=stand_in)
             begins_bare = since <= first + 1
             pipeline = Pipeline(store, bare if begins_bare else empty, first, options)
-            for event in self.events():
+            for event in self._as_told():
                 if event.received_at > at:
-                    break
+                    continue
                 if not begins_bare and event.received_at >= since:
                     drain(pipeline, since)
                     pipeline.use(bare, since)
@@ -144,6 +162,9 @@ class Occasions:
                 drain(pipeline, since)
                 pipeline.use(bare, since)
             drain(pipeline, at)
+            customer = store.find_customer(_NAME)
+            watches = {} if customer is None else customer.watches
+            self.noted = frozenset(name for name, state in watches.items() if state.get("f"))
             return sorted((self._found(run.started_at, run.cause, run.context) for run in store.list_runs(limit=_ALL)),
                           key=lambda found: found.order)  # fmt: skip
 
@@ -200,6 +221,6 @@ def _message(event: Event) -> Message:
         received_at=event.received_at,
         source=event.source,
         message_id=event.message_id,
-        user_id="1",
+        user_id=_NAME,
         historical=event.historical,
     )
