@@ -72,7 +72,7 @@ class Shop:
     """A project in a folder."""
 
     folder: Path
-    smtp_port: int = 0
+    smtp_port: int = 9  # where nobody listens
     plugins: list[Path] = field(default_factory=list)  # folders of plugins that are installed for its daemon
     port: int = field(default_factory=free_port)
 
@@ -83,7 +83,7 @@ class Shop:
         self.rules(rules)
         (self.folder / "templates" / "hello.txt").write_text("Subject: Order {{ event.order_id }}\n\nThank you.\n")
         mail = f"plugins:\n  email: {{host: 127.0.0.1, port: {self.smtp_port}, from: shop@example.com}}\n"
-        text = f"version: 1\nhttp: {{listen: '127.0.0.1:{self.port}'}}\n{mail if self.smtp_port else ''}{more}"
+        text = f"version: 1\nhttp: {{listen: '127.0.0.1:{self.port}'}}\n{'' if 'plugins:' in more else mail}{more}"
         (self.folder / "retain.yaml").write_text(text)
 
     def rules(self, text: str) -> None:

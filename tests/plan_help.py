@@ -135,7 +135,7 @@ def folder(path: Path, rules: str, **letters: str) -> Project:
     for name, text in {"hello": "hello", "digest": "digest", **letters}.items():
         (path / "templates" / f"{name}.txt").write_text(f"Subject: {name}\n\n{text}\n")
     project = open_project(path)
-    assert not project.errors, [problem.render() for problem in project.errors]
+    assert not project.errors_of_deciding, [problem.render() for problem in project.errors_of_deciding]
     return project
 
 

@@ -157,11 +157,26 @@ def test_a_reload_says_what_could_not_follow_the_rules_that_are_in_force(tmp_pat
 
 def test_a_section_that_no_plugin_reads_is_told_at_a_start(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop")
-    shop.write(more="plugins: {emial: {host: h}}\n")
+    shop.write(WAITS.replace("ON_CHANGE", "move"), more="plugins: {emial: {host: h}}\n")
     with running(shop) as daemon:
         (reason,) = daemon.command("status")["reasons"]
         assert "no plugin 'emial' with a configuration is loaded; did you mean email?" in reason
         assert daemon.said("no plugin 'emial'")
+
+
+def test_a_plugin_without_its_section_is_told_at_a_start_once_until_a_reload_finds_the_section(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write(GREET + GREET.partition("rules:\n")[2].replace("greet", "again"), more="plugins: {}\n")
+    with running(shop) as daemon:
+        (reason,) = daemon.command("status")["reasons"]
+        assert reason.startswith("rules/shop.yaml:11:9: retain.yaml has no section plugins.email, which must say host")
+        assert reason.endswith(
+            "add to retain.yaml: plugins: {email: {host: ..., from: ...}}, as retain docs email says"
+        )
+        assert not daemon.command("reload")["ok"], "what would fail for everybody is not put in force while others run"
+        shop.write()
+        assert daemon.command("reload")["ok"]
+        assert daemon.command("status")["reasons"] == []
 
 
 def test_a_file_that_cannot_be_read_refuses_the_first_start(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -13,7 +13,7 @@ from retain.errors import ConfigError, did_you_mean
 from retain.language.documents.nodes import ListNode, MapNode, Node
 from retain.language.documents.shapes import SCHEMA_WORDS, Problems, misfit
 from retain.model import Fields, Problem
-from retain.registry import JsonSchema
+from retain.registry import ActionUse, JsonSchema, Registry
 
 
 def check_plugin_sections(
@@ -25,8 +25,8 @@ def check_plugin_sections(
         broken: plugins that are disabled, each with the reason.
     """
     problems: Problems = []
-    sections = config.nodes.get("plugins") if config.nodes is not None else None
-    if not isinstance(sections, MapNode):
+    sections = _sections(config)
+    if sections is None:
         return []
     for name, section in config.plugins.items():
         key, node = sections.keys[name], sections.entries[name]
@@ -41,6 +41,40 @@ def check_plugin_sections(
         for error in Draft202012Validator(dict(schemas[name])).iter_errors(section):
             problems.extend(_plugin_problems(name, node, error))
     return sorted(problems, key=lambda problem: (problem.place.line, problem.place.column))
+
+
+def check_used_sections(config: Config, registry: Registry, uses: Iterable[ActionUse]) -> list[Problem]:
+    """The plugins that are to carry out a step, must be configured and have no section, each at the first such step.
+
+    A section that is there and lacks a key disables its plugin, which is told elsewhere.
+
+    Args:
+        uses: the steps that will be carried out, in their order.
+    """
+    sections = _sections(config)
+    there = {*config.plugins, *(sections.keys if sections is not None else ())}  # one that is no map is not read
+    lacking: dict[str, list[ActionUse]] = {}
+    for use in uses:
+        action = registry.actions[use.action]
+        if action.is_outside and action.plugin not in there and action.plugin in registry.config_schemas:
+            lacking.setdefault(action.plugin, []).append(use)
+    found = []
+    for plugin, steps in lacking.items():
+        schema = registry.config_schemas[plugin]
+        shared = config.shared_with(schema.get("properties", {}))
+        if not Draft202012Validator(dict(schema)).is_valid(shared):
+            found.append(_no_section(plugin, [key for key in schema.get("required", ()) if key not in shared], steps))
+    return found
+
+
+def _no_section(plugin: str, keys: list[str], steps: list[ActionUse]) -> Problem:
+    what = f"{FILE} has no section plugins.{plugin}, which must say {' and '.join(keys) or 'something'}"
+    more = len(steps) - 1
+    if more:
+        what += f"; {more} more {'step needs' if more == 1 else 'steps need'} it"
+    inside = ", ".join(f"{key}: ..." for key in keys) or "..."
+    cure = f"add to {FILE}: plugins: {{{plugin}: {{{inside}}}}}, as retain docs {plugin} says"
+    return steps[0].problem("", "E133", what, cure)
 
 
 def check_listen(config: Config) -> list[ConfigError]:
@@ -73,6 +107,11 @@ def needs_restart(running: Config, now: Config) -> list[str]:
             found.append(name)
         found += [f"{name}.{part}" for part in parts if before[name][part] != after[name][part]]
     return found
+
+
+def _sections(config: Config) -> MapNode | None:
+    sections = config.nodes.get("plugins") if config.nodes is not None else None
+    return sections if isinstance(sections, MapNode) else None
 
 
 def _open_secrets(plugin: str, node: Node, schema: JsonSchema, section: Fields) -> list[Problem]:

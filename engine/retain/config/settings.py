@@ -151,8 +151,12 @@ class Config:
         Raises:
             ConfigError: a secret cannot be read.
         """
-        shared = {"public_url": self.public.url} if "public_url" in declared and self.public.url else {}
-        return {**shared, **reveal(self.plugins.get(name, {})), "project_dir": str(self.project_dir)}
+        own = reveal(self.plugins.get(name, {}))
+        return {**self.shared_with(declared), **own, "project_dir": str(self.project_dir)}
+
+    def shared_with(self, declared: Collection[str]) -> dict[str, Json]:
+        """What a plugin that declares these keys is told where its own section does not say it."""
+        return {"public_url": self.public.url} if "public_url" in declared and self.public.url else {}
 
     def warnings(self) -> list[str]:
         """What is careless about how secrets are kept."""

@@ -15,6 +15,7 @@ from retain.deliver.loading import load_plugins
 from retain.errors import ConfigError, RuleError
 from retain.language.documents.nodes import MapNode
 from retain.language.documents.yaml import read_yaml
+from retain.model import Problem
 
 FOLDER = ".retain"  # beside retain.yaml: what the daemon keeps for itself
 _LAST_GOOD = "rules.json"
@@ -50,15 +51,19 @@ def open_for_run(directory: Path, *, extra: Sequence[object] = ()) -> tuple[Proj
         files = kept
     project = read_project(directory, config, loaded, files)
     of_config = [one for one in project.errors if one.place.file == FILE]
-    notes += ["; ".join(filter(None, (f"{one.place}: {one.message}", one.help))) for one in of_config]
+    notes += [_told(one) for one in of_config]
     notes += [f"rule {rule} is disabled: {why}" for rule, why in sorted(project.ruleset.disabled.items())]
-    if not unreadable and not project.errors:
+    of_sending: dict[str, Problem] = {}
+    for one in project.errors_of_sending:
+        of_sending.setdefault(one.message, one)  # that all letters lack the same is told once
+    notes += [_told(one) for one in of_sending.values()]
+    if not unreadable and not project.errors_of_deciding:
         keep_as_good(project, files)
     return project, notes
 
 
 def keep_as_good(project: Project, files: Mapping[str, str] | None = None) -> None:
-    """Keep the rule files of a project without errors, for a start with files that cannot be read."""
+    """Keep the rule files of a project in which all can be decided, for a start with files that cannot be read."""
     path = project.dir / FOLDER / _LAST_GOOD
     text = json.dumps(files if files is not None else rule_files(project.dir))
     try:
@@ -77,6 +82,10 @@ def last_good(directory: Path) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _told(problem: Problem) -> str:
+    return "; ".join(filter(None, (f"{problem.place}: {problem.message}", problem.help)))
 
 
 def _first_unreadable(files: Mapping[str, str]) -> str:

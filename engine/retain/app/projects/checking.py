@@ -71,8 +71,8 @@ def check_path(path: Path) -> CheckReport:
     folder, paths = (path.parent, [path]) if path.is_file() else (path, sorted(path.rglob("*.yaml")))
     if not paths:
         raise RetainError("there are no rule files", where=str(path), cure="name a project's folder or a rule file")
-    plugins = load_plugins({})  # whose own checks ask for a retain.yaml, which is not here
-    plugins = replace(plugins, registry=replace(plugins.registry, checks={}))
+    plugins = load_plugins({})  # which ask for a retain.yaml, which is not here
+    plugins = replace(plugins, registry=replace(plugins.registry, checks={}, config_schemas={}))
     project = read_project(folder, Config(project_dir=folder), plugins, _texts(folder, paths), lint=True)
     return _report(folder, project, len(paths), project.problems)
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from retain.app.live.collecting import no_collection
-from retain.config.checks import check_plugin_sections
+from retain.config.checks import check_plugin_sections, check_used_sections
 from retain.config.settings import Config, load_config
 from retain.deliver.loading import LoadedPlugins, load_plugins
 from retain.errors import ConfigError, RuleError
@@ -24,7 +24,7 @@ from retain.model import Fields, Problem
 from retain.registry import CheckContext, Registry
 
 log = structlog.get_logger("retain.project")
-_OF_SENDING = frozenset({"E132"})
+_OF_SENDING = frozenset({"E132", "E133"})
 RULES, TEMPLATES, SCHEMAS, TESTS = "rules", "templates", "schemas", "tests"
 
 
@@ -51,15 +51,25 @@ class Project:
         """The problems that keep something from running."""
         return [problem for problem in self.problems if problem.severity == "error"]
 
+    @property
+    def errors_of_sending(self) -> list[Problem]:
+        """The errors that only matter once something is sent."""
+        return [problem for problem in self.errors if problem.code in _OF_SENDING]
+
+    @property
+    def errors_of_deciding(self) -> list[Problem]:
+        """The other errors: with them nothing can be decided as written."""
+        return [problem for problem in self.errors if problem.code not in _OF_SENDING]
+
     def refuse_errors(self) -> None:
         """Refuse rules with which nothing can be decided; what only matters once something is sent is no reason.
 
         Raises:
             RuleError: there are such errors.
         """
-        errors = [problem for problem in self.errors if problem.code not in _OF_SENDING]
-        if errors:
-            raise RuleError("the rules have errors", cure="see them with: retain check", problems=errors)
+        if self.errors_of_deciding:
+            cure = "see them with: retain check"
+            raise RuleError("the rules have errors", cure=cure, problems=self.errors_of_deciding)
 
     def plan(self) -> Plan:
         """The rules indexed for deciding."""
@@ -111,6 +121,8 @@ def read_project(
         ruleset, found = load_rules(list(files.items()), schema, registry, templates=templates, zone=zone)
     problems = [*problems, *found, *check_plugin_sections(config, registry.config_schemas, registry.broken)]
     problems += plugin_problems(directory, config, registry, ruleset)
+    sending = [use for rule in ruleset.rules.values() if rule.status == "live" for use in rule.uses]
+    problems += check_used_sections(config, registry, sending)
     return Project(
         dir=directory,
         config=config,
@@ -130,11 +142,8 @@ def plugin_problems(directory: Path, config: Config, registry: Registry, ruleset
     problems: list[Problem] = []
     for plugin, checks in sorted(registry.checks.items()):
         declared = registry.config_schemas.get(plugin, {}).get("properties", {})
-        section = {**config.plugins.get(plugin, {})}
-        if "public_url" in declared and config.public.url:
-            section.setdefault("public_url", config.public.url)
         context = CheckContext(
-            config=section,
+            config={**config.shared_with(declared), **config.plugins.get(plugin, {})},
             project_dir=str(directory),
             uses=[use for use in uses if registry.actions[use.action].plugin == plugin],
             purposes=purposes,

@@ -24,6 +24,15 @@ NAME_CODES: Mapping[str, Code] = table(
         "public: {url: https://news.example.com} and plugins: {email: {unsubscribe_secrets: [env:UNSUBSCRIBE_SECRET]}}",
     ),
     Code(
+        "E133",
+        "plugin without its section",
+        "The plugin that carries the step out must first be told something in retain.yaml, such as its mail server. "
+        "Without that the step fails for every customer. Simulations, tests and rules in shadow send nothing and do "
+        "without.",
+        "email.send, and no plugins: {email: ...} in retain.yaml",
+        "plugins: {email: {host: mail.example.com, from: Shop <shop@example.com>}}",
+    ),
+    Code(
         "E401",
         "unknown team",
         "The step names a team that no rule file defines.",

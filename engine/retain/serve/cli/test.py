@@ -12,7 +12,7 @@ from rich.text import Text
 from retain.app.projects.project import Project, defaults_of
 from retain.app.reports.figures import counted
 from retain.app.reports.reading import reading, time_or_none
-from retain.errors import RetainError, RuleError
+from retain.errors import RetainError
 from retain.serve.cli.context import load, now
 from retain.serve.cli.output import BAD, GOOD, NAME, QUIET, console, emit, json_option, print_json, say
 from retain.testing.coverage import Coverage, coverage
@@ -50,8 +50,7 @@ def command(
     expected fails it. PATH is a file of tests, or a folder; without it all tests of the project are run.
     """
     project = load()
-    if project.errors:
-        raise RuleError("the rules have errors", cure="see them with: retain check", problems=project.errors)
+    project.refuse_errors()
     if record:
         _record(project, *record, at)
         return
