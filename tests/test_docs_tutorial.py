@@ -15,6 +15,7 @@ from docs_help import ROOT, blocks, text_of
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the pages send events with curl")
 
 
+@pytest.mark.long
 @needs_curl
 def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
     assert follow("docs/tutorial/ten-minutes.md", tmp_path) == ""

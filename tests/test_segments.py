@@ -25,6 +25,7 @@ from retain.store.store import Store
 from sql_world import World, fill, people_at_one_instant, stored
 
 DATABASES = ("sqlite", "postgresql")
+FEW_AND_MANY = pytest.mark.parametrize("count", [8, pytest.param(25, marks=pytest.mark.long)])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,19 +66,21 @@ def segments(seed: int, count: int) -> list[list[Node]]:
     return found
 
 
-def test_members_and_their_number_are_those_of_the_interpreter(shop: tuple[World, Store]) -> None:
+@FEW_AND_MANY
+def test_members_and_their_number_are_those_of_the_interpreter(shop: tuple[World, Store], count: int) -> None:
     world, store = shop
-    for nodes in segments(1, 25):
+    for nodes in segments(1, count):
         asked = Members(store, condition(*nodes), world.setting.zone, world.setting.now)
         meant = set.intersection(*(world.whom(node, True) for node in nodes))
         assert [customer for page in asked.pages() for customer in page] == sorted(meant)
         assert asked.count() == len(meant)
 
 
-def test_what_each_line_costs_is_counted_by_one_query(shop: tuple[World, Store]) -> None:
+@FEW_AND_MANY
+def test_what_each_line_costs_is_counted_by_one_query(shop: tuple[World, Store], count: int) -> None:
     world, store = shop
     unknown = 0
-    for nodes in segments(2, 25):
+    for nodes in segments(2, count):
         total, lines = Members(store, condition(*nodes), world.setting.zone, world.setting.now).losses()
         held, false = ([world.whom(node, want) for node in nodes] for want in (True, False))
         everybody = set(range(1, len(world.people) + 1))
