@@ -100,6 +100,7 @@ ELSE_TEXT = "; or, if it goes on with the text above, indent it further than tha
         ("    then:", "    more words\n    then:", 7, "this line has no ': '", f"write more: words{ELSE_TEXT}"),
         ("present\n", "present\n      -customer.age > 3\n", 7, "no space follows the - of this item",
          "write - customer.age > 3"),
+        ("- email", "-email", 9, "no space follows the - of this item", "write - email.send: {template: hello}"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("parser")

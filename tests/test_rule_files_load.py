@@ -355,6 +355,35 @@ def test_a_comment_that_cuts_a_condition_is_named_in_the_cure() -> None:
     assert "YAML takes what follows ' #' as a comment" in problem.help
 
 
+def test_a_comment_is_not_blamed_for_a_mistake_before_the_end_of_its_condition() -> None:
+    (problem,) = load(
+        """
+        version: 1
+        rules:
+          r:
+            when: {event: signed_up}
+            if:
+              - day_since(signed_up) >= 1  # a day ago
+            then: [stop: true]
+        """
+    )[1]
+    assert (problem.code, problem.help) == ("E104", "did you mean days_since()?")
+
+
+def test_a_key_without_a_space_after_its_colon_is_told_to_have_one() -> None:
+    _, problems = load(
+        """
+        version: 1
+        rules:
+          r:
+            when:{event: signed_up}
+            then: [stop: true]
+        """
+    )
+    (glued,) = [problem for problem in problems if problem.code == "E211"]
+    assert glued.help == "write a space after the colon: when: …"
+
+
 def test_a_condition_asked_before_spares_the_steps_a_warning() -> None:
     load_clean(
         """

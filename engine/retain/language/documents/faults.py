@@ -208,6 +208,8 @@ def _wrong_column(stop: Stop) -> Fault | None:
     """A line begins in a column in which nothing goes on."""
     if stop.before.strip() or not stop.sign or not _IN_BLOCK.search(stop.words):
         return None
+    if _GLUED_DASH.match(stop.line.strip()):
+        return _line_without_colon(stop, stop.row)
     indent, is_list = len(stop.before), stop.line.lstrip().startswith("- ")
     columns = columns_before(stop.source, stop.row)
     same = [column for column in columns if column.indent == indent]

@@ -97,11 +97,16 @@ def _no_condition(node: Node) -> Problem:
 
 
 def _with_hint(node: Scalar, problem: Problem) -> Problem:
-    """Say so where YAML took a part of the text away."""
+    """Say so where YAML took a part of the text away, and what is left ends in the problem."""
+    end = node.file.place(node.end, node.end)
+    if (problem.place.line, problem.place.column + problem.place.width) < (end.line, end.column):
+        return problem
     if node.style or problem.severity == "warning":
         return problem
     line = node.file.text[node.end : node.file.text.find("\n", node.end) % (len(node.file.text) + 1)]
     if line.lstrip(" \t").startswith("#") and line[:1] in (" ", "\t"):
         hint = f"YAML takes what follows ' #' as a comment; {QUOTE_CURE}"
-        return replace(problem, help=f"{problem.help}; {hint}" if problem.help else hint)
+        return replace(
+            problem, help=f"{problem.help}{' ' if problem.help.endswith('?') else '; '}{hint}" if problem.help else hint
+        )
     return problem
