@@ -261,3 +261,12 @@ def test_a_key_that_looks_like_none_is_answered_with_all_that_there_are_below_on
         "help: known: allow, breaker, description, exit_when, goal, holdout, if, liveness, on_change, owner, runs,"
         " status, tags, then, was, when"
     )
+
+
+def test_a_folder_above_projects_is_not_taken_for_rules(tmp_path: Path) -> None:
+    bare(tmp_path / "shop", GOOD)
+    answer = here("check", tmp_path)
+    assert answer.code == 2
+    assert f"there is no retain.yaml in {tmp_path}, but in shop" in answer.err
+    assert f"retain check {tmp_path / 'shop'}" in answer.err
+    assert here("check", tmp_path / "shop" / "rules").code == 0

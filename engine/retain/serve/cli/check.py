@@ -11,6 +11,8 @@ from rich.text import Text
 from retain.app.projects.checking import CheckReport, check_path
 from retain.app.reports.figures import counted
 from retain.app.reports.sarif import sarif
+from retain.config.settings import FILE
+from retain.errors import ConfigError
 from retain.model import Json, Problem
 from retain.serve.cli.context import leave, project_dir
 from retain.serve.cli.output import (
@@ -44,7 +46,9 @@ def command(path: Path | None, form: str, as_json: bool, strict: bool, costs: bo
     PATH is a project's folder, a folder of rules or one file; without it, the project here. Exit code 0: no errors;
     1: errors found; 2: nothing could be checked. A warning alone does not count, unless --strict is given.
     """
-    report = check_path(path or project_dir()).shown_from(Path.cwd())
+    folder = path or project_dir()
+    _refuse_many(folder)
+    report = check_path(folder).shown_from(Path.cwd())
     if as_json or form == "json":
         print_json(_as_json(report))
     elif form == "github":
@@ -58,6 +62,15 @@ def command(path: Path | None, form: str, as_json: bool, strict: bool, costs: bo
             _show_costs(report)
     if report.errors or (strict and report.warnings):
         leave(1)
+
+
+def _refuse_many(folder: Path) -> None:
+    """Refuse a folder above projects: as rules without a project nothing in them would be what it is."""
+    inside = sorted(found.parent.name for found in folder.glob(f"*/{FILE}"))
+    whole = folder.resolve()
+    if inside and not any((above / FILE).is_file() for above in (whole, *whole.parents)):
+        cure = f"name the one that is meant: retain check {folder / inside[0]}"
+        raise ConfigError(f"there is no {FILE} in {whole}, but in {', '.join(inside[:3])}", cure=cure)
 
 
 def _show_costs(report: CheckReport) -> None:
