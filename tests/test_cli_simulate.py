@@ -375,3 +375,10 @@ def test_a_suppressed_address_is_seen_at_the_customer_and_what_is_none_is_refuse
     assert here("-C", shop, "customers", "show", "1", "--json").json["suppressed"] == [
         {"channel": "email", "reason": "bounced"}
     ]
+
+
+def test_a_file_without_a_good_row_is_said_to_be_that_and_of_no_time(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text("{\n")
+    answer = here("-C", shop, "simulate", tmp_path / "bad.jsonl")
+    assert answer.out.startswith("0 events of 0 customers\n")
+    assert "retain docs bad_json says why" in answer.err

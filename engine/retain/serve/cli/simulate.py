@@ -83,6 +83,8 @@ def command(
     if past.bad:
         refused = ", ".join(f"{count:,} {code}" for code, count in past.bad.most_common())
         click.echo(f"{counted(past.bad.total(), 'row')} refused and left out: {refused}", err=True)
+        code = past.bad.most_common(1)[0][0]
+        click.echo(f"  help: retain docs {code} says why; retain import keeps such rows beside their file", err=True)
     if html is not None:
         _write(html, simulation_page(outcome, project.ruleset.rules, zone_of(project.config)))
     if table is not None:
@@ -100,11 +102,12 @@ def command(
 
 def _show(project: Project, outcome: Simulation, *, one: bool) -> None:
     zone = zone_of(project.config)
+    span = f", {show_time(outcome.start, zone)} to {show_time(outcome.end, zone)} {zone_name(zone)}"
     say(
         (counted(outcome.events, "event"), "bold"),
         " of ",
         (counted(outcome.customers, "customer"), "bold"),
-        f", {show_time(outcome.start, zone)} to {show_time(outcome.end, zone)} {zone_name(zone)}",
+        span if outcome.end else "",
     )
     rate = f", {outcome.events / outcome.seconds:,.0f} events/s" if outcome.seconds and outcome.events else ""
     say((f"{outcome.seconds:.1f} s{rate}; nothing was sent", QUIET))
