@@ -106,7 +106,6 @@ def _with_hint(node: Scalar, problem: Problem) -> Problem:
     line = node.file.text[node.end : node.file.text.find("\n", node.end) % (len(node.file.text) + 1)]
     if line.lstrip(" \t").startswith("#") and line[:1] in (" ", "\t"):
         hint = f"YAML takes what follows ' #' as a comment; {QUOTE_CURE}"
-        return replace(
-            problem, help=f"{problem.help}{' ' if problem.help.endswith('?') else '; '}{hint}" if problem.help else hint
-        )
+        joint = "" if not problem.help else " " if problem.help.endswith("?") else "; "
+        return replace(problem, help=f"{problem.help}{joint}{hint}")
     return problem
