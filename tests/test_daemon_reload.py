@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cli_help import here
 from daemon_help import GREET, Shop, mail_box, running, wait_until
+from retain.app.reports.audit import deeds_of
 
 WAITS = """
 version: 1
@@ -153,6 +154,8 @@ def test_a_reload_says_what_could_not_follow_the_rules_that_are_in_force(tmp_pat
         wait_until(daemon.decided)
         with shop.store() as opened:
             assert len({run.revision for run in opened.list_runs(limit=9)}) == 2, "who comes now follows the new text"
+            (deed,) = deeds_of(opened.list_audit(what=["reload"]))
+            assert "changed: later; the new rules are in force, but not all" in deed.told()
 
 
 def test_a_section_that_no_plugin_reads_is_told_at_a_start(tmp_path: Path) -> None:

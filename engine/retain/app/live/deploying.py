@@ -55,7 +55,7 @@ def put_in_force(desk: Desk, project: Project, plan: Plan, restart: Sequence[str
     told = Reload(at=now, ok=True, rules=len(plan.rules), restart=tuple(restart))
     try:
         pipeline.use(plan, now)
-        told = _follow(desk, told, changed, by)
+        told = _follow(desk, told)
     except RetainError as error:
         if pipeline.plan is not plan:
             pipeline.options = options
@@ -63,17 +63,28 @@ def put_in_force(desk: Desk, project: Project, plan: Plan, restart: Sequence[str
         what = "the new rules are in force, but not all that waits follows them yet"
         told = replace(told, problems=(f"{what}: {error.what}; mend it, then run `retain reload` again",))
     desk.project = project
-    return told
+    return _audited(desk, told, changed, by)
 
 
-def _follow(desk: Desk, told: Reload, changed: Mapping[str, Json], by: str) -> Reload:
+def _follow(desk: Desk, told: Reload) -> Reload:
     wake_held(desk.pipeline, told.at)
     found = migrate(desk.pipeline, told.at)
     stayed = tuple(run for _, run in found.stayed)
     moved = {str(what): count for what, count in found.counts.items()}
-    desk.audit(by, "reload", **changed, moved=moved, cannot_move=stayed, restart=told.restart)
     begun = tuple(backfills_of(desk.store, desk.pipeline.plan))
     return replace(told, moved=moved, cannot_move=stayed, backfills=begun)
+
+
+def _audited(desk: Desk, told: Reload, changed: Mapping[str, Json], by: str) -> Reload:
+    """Keep what changed, also where it is unfinished: the next reload compares with the rules that are in force."""
+    unfinished: dict[str, Json] = {"problems": told.problems} if told.problems else {}
+    found = {"moved": told.moved, "cannot_move": told.cannot_move, "restart": told.restart}
+    try:
+        desk.audit(by, "reload", **changed, **found, **unfinished)
+    except RetainError as error:
+        missing = f"the new rules are in force, but the audit trail does not say so: {error.what}"
+        told = replace(told, problems=(*told.problems, missing))
+    return told
 
 
 def rules_changed(store: Store, before: Rules, after: Rules, at: Instant) -> dict[str, Json]:

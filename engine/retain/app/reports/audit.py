@@ -101,7 +101,8 @@ def _reload(details: Details) -> str:
         parts.append(f"back to an older text: {_listed(details['back'])}")
     moved = [f"{counted(count, 'waiting run')} {what}" for what, count in sorted((details.get("moved") or {}).items())]
     restart = [f"only a restart applies {_listed(details['restart'])}"] if details.get("restart") else []
-    return _joined_words(counted(details["rules"], "rule"), *(parts or ["none changed"]), *moved, *restart)
+    unfinished = [_first_problem(details)] if details.get("problems") else []
+    return _joined_words(counted(details["rules"], "rule"), *(parts or ["none changed"]), *moved, *restart, *unfinished)
 
 
 def _start(details: Details) -> str:
@@ -109,7 +110,7 @@ def _start(details: Details) -> str:
     return _joined_words(counted(details["rules"], "rule"), compared)
 
 
-def _refused_reload(details: Details) -> str:
+def _first_problem(details: Details) -> str:
     problems = details.get("problems") or ()
     return str(problems[0]).splitlines()[0] if problems else ""
 
@@ -196,7 +197,7 @@ _TELLING: Mapping[str, Callable[[Details], str]] = {
     "import_suppressions": _rows,
     "pause": _pause,
     "reload": _reload,
-    "reload_refused": _refused_reload,
+    "reload_refused": _first_problem,
     "resume": _resume,
     "retry_effects": _effects,
     "retry_events": _retried_events,
