@@ -57,6 +57,15 @@ def test_the_late_result_of_a_worker_that_was_taken_for_lost_does_not_end_the_at
         assert stored(second).state.value == "done"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_attempts_that_end_at_the_same_time_the_newest_counts(order: int) -> None:
+    with taken_over() as (_, second, old, new):
+        late = EffectResult(effect_id=old.effect_id, status="retry", attempt=1, reason="refused", retry_at=NOON)
+        done = EffectResult(effect_id=new.effect_id, status="done", attempt=2)
+        second.pipeline.finish([late, done][::order], NOON)
+        assert stored(second).state.value == "done"
+
+
 @pytest.mark.parametrize(("policy", "status", "effect", "run"), [
     ("hold", "done", "done", "ended"),
     ("hold", "dead", "dead", "held"),

@@ -63,7 +63,7 @@ def finish(pipeline: Decides, results: Sequence[EffectResult], now: Instant) -> 
 
     Its events are decided by themselves then, each in its own turn.
     """
-    by_id = {result.effect_id: result for result in results}
+    by_id = {result.effect_id: result for result in sorted(results, key=lambda one: one.attempt)}  # the newest counts
     ids = list(by_id)
     for part, failed in insisting(pipeline, lambda: _finish_all(pipeline, ids, by_id, now)):
         result = by_id[part.id]
