@@ -49,6 +49,12 @@ def test_the_event_that_a_new_project_says_to_send_is_one_that_it_knows(tmp_path
     assert rule in found.ruleset.rules
 
 
+def test_of_several_packs_a_new_project_explains_the_rule_that_its_event_is_about(tmp_path: Path) -> None:
+    told = (project(tmp_path / "p", "win-back", "onboarding") / "README.md").read_text()
+    assert '"event": "Signed Up"' in told
+    assert "retain explain onboarding 17" in told
+
+
 def test_all_packs_go_together(tmp_path: Path) -> None:
     arguments = [part for pack in packs() for part in ("--pack", pack)]
     assert here("init", tmp_path / "all", *arguments).code == 0

@@ -113,11 +113,12 @@ def _files(name: str, chosen: Iterable[Pack]) -> dict[str, str]:
     files["schemas/customer.json"] = _CUSTOMER
     files["schemas/README.md"] = _SCHEMAS
     files[FILE] = Template(_CONFIG).substitute(name=name if _NAME.fullmatch(name) else json.dumps(name))
+    shown = next((pack for pack in chosen if pack.name in _SAMPLES), chosen[0])
     files["README.md"] = Template(_README).substitute(
         name=name,
         rules=_rule_list(chosen),
-        sample=next((_SAMPLES[pack.name] for pack in chosen if pack.name in _SAMPLES), _ORDER),
-        explain=f"retain explain {chosen[0].rules[0] if chosen and chosen[0].rules else 'RULE'} 17".ljust(36),
+        sample=_SAMPLES.get(shown.name, _ORDER),
+        explain=f"retain explain {shown.rules[0]} 17".ljust(36),
     )
     files[".gitignore"] = _IGNORED
     return files
