@@ -666,8 +666,9 @@ def test_the_cure_of_triggers_that_end_a_run_names_their_key() -> None:
     assert (problem.code, problem.help) == ("E210", "write exit_when: {event: NAME}")
 
 
-def test_a_test_of_a_rule_whose_file_could_not_be_read_is_no_second_problem() -> None:
-    broken = "version: 1\nrules:\n  greet:\n    when: {event: signed_up}\n   then: []\n"
+@pytest.mark.parametrize("broken", ["greet:\n    when: {event: signed_up}\n   then: []\n", "greet\n    when: []\n"])
+def test_a_test_of_a_rule_whose_file_could_not_be_read_is_no_second_problem(broken: str) -> None:
+    broken = f"version: 1\nrules:\n  {broken}"
     test = "version: 1\ntests:\n  says hello: {{rule: {rule}, steps: [{{at: 0m}}]}}\n"
     _, of_that_rule = load_rules([("a.yaml", broken), ("b.yaml", test.format(rule="greet"))], SHOP, REGISTRY)
     _, of_another = load_rules([("a.yaml", broken), ("b.yaml", test.format(rule="great"))], SHOP, REGISTRY)

@@ -31,7 +31,7 @@ from retain.model import Json, Problem
 from retain.registry import Registry
 
 KINDS = ("rules", "tests", "segments", "metrics", "teams", "tiers", "calendars", "policies")
-_BEFORE_COLON = re.compile(r"^ *([\w-]+) *:", re.MULTILINE)
+_LINE_BEGINS = re.compile(r"^ *([\w-]+) *(?::|\r?$)", re.MULTILINE)
 T = TypeVar("T")
 
 
@@ -49,7 +49,7 @@ class _Files:
         root, found = read_yaml(text, name)
         self.problems.extend(found)
         if root is None:
-            self.unread.update(_BEFORE_COLON.findall(text))
+            self.unread.update(_LINE_BEGINS.findall(text))
             if not found:
                 source = SourceFile(name, text)
                 self.problems.append(source.problem("E208", "the file is empty", 0, 1, "begin it with version: 1"))
