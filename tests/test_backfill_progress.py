@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from time import process_time
 
 import pytest
 import structlog
@@ -13,11 +15,13 @@ from structlog.testing import capture_logs
 from cli_help import bare, here
 from daemon_help import Shop, running, wait_until
 from decide_help import NOON, engine, plan
+from patience import shortest
 from retain.app.live.backfilling import EVERY_S, BackfillLog
 from retain.app.projects.project import open_project
 from retain.app.reports.describing import how_far
 from retain.clock import SystemClock
 from retain.instants import DAY, MINUTE
+from retain.model import MessageKind
 from retain.pipeline import Options, Pipeline
 from retain.pipeline.backfills import Backfill, backfills_of
 from retain.store.store import Store
@@ -76,6 +80,24 @@ def test_one_that_waits_for_its_breaker_says_so() -> None:
         pass
     pipeline.step(NOON + MINUTE)
     assert {(one.looked_at, one.paced) for one in told} == {(2, True)}
+
+
+def cpu_of_steps(text: str) -> float:
+    """What steps take in which nothing is to be done, among customers of whom all are to be looked at."""
+    world = engine(OTHER, batch=200)
+    world.send(*(world.message(f"c{n}", MessageKind.IDENTIFY, "customer_updated", {"score": 30}) for n in range(400)))
+    pipeline = Pipeline(world.store, plan(text.removeprefix("\nversion: 1")), NOON)
+    while pipeline.step(NOON).more:
+        pass
+    began = process_time()
+    for _ in range(50):
+        pipeline.step(NOON)
+    return process_time() - began
+
+
+def test_one_that_waits_for_its_breaker_costs_the_others_no_time() -> None:
+    bound = 10 * cpu_of_steps(OTHER)
+    assert shortest(partial(cpu_of_steps, PACED), bound) < bound
 
 
 def test_a_rule_that_is_gone_has_no_backfill() -> None:

@@ -202,6 +202,9 @@ class Sweeps:
         self._at = row.watch
         item = self._kept[row.watch]
         is_silent = backfills.is_silent(item)
+        if not is_silent and self._is_paced(row, item, now, pipeline):
+            self._note(row, paced=True)  # as long as it waits nobody is read
+            return 0
         page = self._pages_of(row.watch).page(row.position, self._limit, max(now, row.since + 1))
         with pipeline.deciding(page.ids):
             facts = pipeline.facts()
@@ -223,6 +226,10 @@ class Sweeps:
                 pipeline.commit(facts, batch=Batch(watch_progress=[following]))
             self._note(following, paced=paced)
         return 0 if paced else len(page.ids) or 1
+
+    def _is_paced(self, row: WatchRow, item: backfills.Kept, now: Instant, pipeline: Commits) -> bool:
+        """Whether somebody is left, who waits for the breaker."""
+        return pipeline.facts().breaker_is_full(item.rule, now) and row.position < self._store.last_customer()
 
     def _note(self, row: WatchRow, *, paced: bool = False) -> None:
         """Take note of how far a backfill has come, once that is committed."""
