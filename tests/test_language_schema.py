@@ -183,3 +183,24 @@ def test_a_key_is_found_where_it_is_written() -> None:
     start, end = locate(text, ("a", "b", "c"))
     assert (text[start:end], text[:start].count("\n")) == ('"c"', 1)
     assert text[slice(*locate(text, ("a", "nothing")))] == '"a"'
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "what", "cure"),
+    [
+        ('{"type": 1 "title": 2}', 12, "a comma or a closing bracket is missing before this", "value before"),
+        ('{type: 1}', 2, "a key in double quotes is expected here", "no comma"),
+        ('{"type": }', 10, "a value is expected here", "write one"),
+        ('{"type": "x}', 10, "this quote is not closed", "close the quote"),
+        ('{"type": "\\d"}', 11, "this backslash means nothing", "write \\\\"),
+        ('{"type": 1} x', 13, "the file has ended before this", "take it out"),
+        ('{"type" 1}', 9, "a colon is missing before this", '"KEY": VALUE'),
+    ],
+)
+def test_a_schema_that_is_no_json_says_what_is_wrong_and_what_to_write(
+    text: str, column: int, what: str, cure: str, tmp_path: Path
+) -> None:
+    (tmp_path / "customer.json").write_text(text)
+    (problem,) = load_schema([tmp_path], Registry())[1]
+    assert (problem.code, problem.place.column, problem.message) == ("E140", column, what)
+    assert cure in problem.help

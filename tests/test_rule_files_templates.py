@@ -173,3 +173,46 @@ def test_a_template_says_which_names_it_reads_and_which_gaps_it_fills() -> None:
 def test_html_without_text_beside_it_is_an_error() -> None:
     (problem,) = read_templates({"hello.html": "<p>"}).problems
     assert (problem.code, problem.place.file) == ("E405", "templates/hello.html")
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "cure"),
+    [
+        ("{{ customer.a }", "a {{ is not closed", "write }} behind the value"),
+        ("{{ customer.a", "a {{ is not closed", "write }} behind the value"),
+        ("{% if customer.a %}x", "an {% if %} or {% for %} is not closed", "write {% endif %} or {% endfor %}"),
+        ("x{% endif %}", "{% endif %} has nothing before it that it belongs to", "take it out"),
+        ("{% customer.a %}", "no statement is called customer", "write if, for or set; a value stands in {{ }}"),
+        ("{% if customer.a = 1 %}x{% endif %}", "one = compares nothing", "write =="),
+        ("{{ “x” }}", "a character here means nothing between braces",
+         "write ' or \" as quotes, and the words and, or, not"),
+        ("{{ 'x }}", "a quote is not closed", "close the quote"),
+        ("{# x", "a {# is not closed", "write #} behind the comment"),
+        ("{{ customer.a customer.b }}", "what stands between braces here is no value",
+         "between {{ and }} stands one value, such as {{ customer.first_name | default('friend') }}"),
+    ],
+)  # fmt: skip
+def test_a_template_that_cannot_be_read_says_what_is_wrong_and_what_to_write(text: str, what: str, cure: str) -> None:
+    (problem,) = read_templates({"hello.txt": f"Subject: x\n\n{text}"}).problems
+    assert (problem.code, problem.place.line, problem.message, problem.help) == ("E405", 3, what, cure)
+
+
+def test_a_filter_or_test_that_nobody_has_is_an_error_where_it_stands() -> None:
+    text = "Subject: x\n\n{{ customer.a | defalt('a | b') }}{% if customer.a is defned %}{% endif %}{# | no #} | text"
+    found = read_templates({"hello.txt": text}, {}).problems
+    assert [(problem.code, problem.place.line, problem.place.column, problem.message) for problem in found] == [
+        ("E406", 3, 17, "no filter is called 'defalt'"),
+        ("E406", 3, 55, "no test is called 'defned'"),
+    ]
+    assert [problem.help for problem in found] == ["did you mean default?", "did you mean defined?"]
+
+
+def test_filters_of_plugins_and_all_of_the_language_are_known() -> None:
+    text = "Subject: x\n\n{{ data.a | money | tojson | replace('a', 'b') }}{% filter upper %}a{% endfilter %}"
+    assert read_templates({"hello.txt": text}, {"money": str}).problems == ()
+    (problem,) = read_templates({"hello.txt": text}, {}).problems
+    assert problem.help == (
+        "filters are capitalize, default, first, join, last, length, lower, replace, round, upper "
+        "and others of minijinja"
+    )
+    assert read_templates({"hello.txt": text}).problems == (), "without a project nobody knows its filters"

@@ -16,6 +16,7 @@ from minijinja import Environment, TemplateError
 
 from retain.errors import NotFoundError, RuleError
 from retain.language.documents.nodes import SourceFile
+from retain.language.message_faults import syntax_fault, unknown_words
 from retain.message_files import is_template_name, read_message_file
 from retain.model import Fields, Json, Problem
 
@@ -105,7 +106,11 @@ class MessageTemplates:
 def read_templates(
     files: Mapping[str, str], filters: Mapping[str, Callable[..., Json]] | None = None, folder: str = "templates"
 ) -> MessageTemplates:
-    """Templates from the texts of their files, by path below the templates folder, such as `cart/first.txt`."""
+    """Templates from the texts of their files, by path below the templates folder, such as `cart/first.txt`.
+
+    Args:
+        filters: those of plugins; None = not known, so that of filters nothing is said.
+    """
     env = _environment(filters or {})
     parts: dict[str, dict[str, MessagePart]] = {}
     problems: list[Problem] = []
@@ -124,8 +129,11 @@ def read_templates(
             problems.append(_line_problem(source, line, error.what, error.cure))
             names = set()
         except TemplateError as error:
-            problems.append(_line_problem(source, error.line or 1, str(error.detail or error.message)))
+            problems.append(_line_problem(source, error.line or 1, *syntax_fault(str(error.detail or error.message))))
             names = set()
+        if filters is not None:
+            for word in unknown_words(text, filters):
+                problems.append(source.problem("E406", word.what, word.start, word.end, word.cure))
         parts.setdefault(name, {})[kind] = MessagePart(source, frozenset(names))
     for name, found in parts.items():
         if "txt" not in found:

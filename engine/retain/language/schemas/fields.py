@@ -14,6 +14,19 @@ from retain.registry import JsonSchema, Registry
 from retain.resources import resource
 
 MAX_BYTES = 1_000_000
+_JSON_FAULTS = (  # what Python's reader says, what it means, and what to do about it
+    ("Expecting ','", "a comma or a closing bracket is missing before this", "write it behind the value before"),
+    ("Expecting ':'", "a colon is missing before this", 'write "KEY": VALUE'),
+    ("Expecting property name", "a key in double quotes is expected here",
+     'write "KEY": VALUE; behind the last one stands no comma, and JSON has no comments'),
+    ("Expecting value", "a value is expected here",
+     "write one, a text in double quotes; behind the last one stands no comma, and JSON has no comments"),
+    ("Unterminated string", "this quote is not closed", "close the quote"),
+    ("Invalid control", "the text ends with its line, and its quote is not closed", "close the quote"),
+    ("Invalid \\", "this backslash means nothing", "write \\\\ for a backslash"),
+    ("Extra data", "the file has ended before this", "take it out"),
+    ("Illegal trailing comma", "behind the last value stands no comma", "take it out"),
+)  # fmt: skip
 
 
 def load_schema(folder_paths: Sequence[Path], registry: Registry) -> tuple[Schema, list[Problem]]:
@@ -71,8 +84,8 @@ class _Loader:
             schema = json.loads(text)
         except (ValueError, RecursionError) as error:
             at = error.pos if isinstance(error, json.JSONDecodeError) else 0
-            what = f"this is not JSON: {error.msg if isinstance(error, json.JSONDecodeError) else error}"
-            self.problems.append(source.problem("E140", what, at, at + 1, "correct the file"))
+            what, cure = _json_fault(error.msg if isinstance(error, json.JSONDecodeError) else str(error))
+            self.problems.append(source.problem("E140", what, at, at + 1, cure))
             return {}
 
         def report(code: str, message: str, key: KeyPath, cure: str) -> None:
@@ -88,6 +101,12 @@ class _Loader:
 
         for path, type_ in field_types(schema, report).items():
             into.setdefault(path, type_)
+
+
+def _json_fault(words: str) -> tuple[str, str]:
+    """What is wrong with a JSON text, and what to do about it, from what its reader says."""
+    known = ((what, cure) for beginning, what, cure in _JSON_FAULTS if words.startswith(beginning))
+    return next(known, (f"this is not JSON: {words}", "correct the file"))
 
 
 def _json_files(folder: Path) -> Iterable[Path]:
