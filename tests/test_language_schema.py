@@ -189,7 +189,7 @@ def test_a_key_is_found_where_it_is_written() -> None:
     ("text", "column", "what", "cure"),
     [
         ('{"type": 1 "title": 2}', 12, "a comma or a closing bracket is missing before this", "value before"),
-        ('{type: 1}', 2, "a key in double quotes is expected here", "no comma"),
+        ("{type: 1}", 2, "a key in double quotes is expected here", "no comma"),
         ('{"type": }', 10, "a value is expected here", "write one"),
         ('{"type": "x}', 10, "this quote is not closed", "close the quote"),
         ('{"type": "\\d"}', 11, "this backslash means nothing", "write \\\\"),
