@@ -44,7 +44,10 @@ class Case:
     column: int
 
 
-CASES = [Case("E132", 7, 9), Case("E132", 12, 9)]
+UNSUBSCRIBING = [Case("E132", 7, 9), Case("E132", 12, 9)]
+WITHOUT_SECTION = Case("E133", 7, 9)
+OWN_WITHOUT_SECTION = Case("E133", 2, 59)
+CASES = [*UNSUBSCRIBING, WITHOUT_SECTION, OWN_WITHOUT_SECTION]
 
 
 async def run(request: ActionRequest) -> ActionResult:
@@ -87,7 +90,7 @@ def shop(
 
 
 def test_a_letter_that_needs_consent_needs_an_unsubscribe_page(tmp_path: Path) -> None:
-    assert project(tmp_path) == [(case.code, case.line, case.column) for case in CASES]
+    assert project(tmp_path) == [(case.code, case.line, case.column) for case in UNSUBSCRIBING]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_other_letters_do_not(tmp_path: Path, consent: str, secrets: str, public
 
 def test_a_plugin_that_must_be_told_something_needs_its_section_once(tmp_path: Path) -> None:
     [problem] = open_project(write(tmp_path, RULES.format(consent='""'))).problems
-    assert (problem.code, problem.place.line, problem.place.column) == ("E133", 7, 9)
+    assert Case(problem.code, problem.place.line, problem.place.column) == WITHOUT_SECTION
     assert problem.message == (
         "retain.yaml has no section plugins.email, which must say host and from; 1 more step needs it"
     )
@@ -121,7 +124,7 @@ def test_a_plugin_that_must_be_told_something_needs_its_section_once(tmp_path: P
 )
 def test_so_does_a_plugin_of_ones_own(tmp_path: Path, schema: Mapping[str, Json], config: str, needs: str) -> None:
     [problem] = shop(tmp_path, SENT, schema, config)
-    assert (problem.code, problem.place.line, problem.place.column) == ("E133", 2, 59)
+    assert Case(problem.code, problem.place.line, problem.place.column) == OWN_WITHOUT_SECTION
     assert problem.message == f"retain.yaml has no section plugins.shop, which must say {needs}"
 
 
