@@ -174,6 +174,20 @@ def test_what_a_result_reports_is_kept_though_nothing_can_be_decided_after_it(st
     assert live.store.suppressed("email", ["c1@example.test"]) == {"c1@example.test"}
 
 
+@pytest.mark.parametrize("after", ["", ", {crash.always: {}}"])
+def test_a_chain_through_results_is_cut_though_nothing_can_be_decided_after_them(after: str) -> None:
+    text = "rules: {r: {when: {event: x}, runs: {mode: parallel}, then: [{post.it: {text: one}}AFTER]}}"
+    live = Live(text.replace("AFTER", after))
+    live.happen("x")
+    sent = 0
+    while live.claim() and sent < 20:
+        sent += 1
+        live.finish("done", events=(NewEvent(name="x"),))
+        live.decide()
+    (cut,) = [row.why for row in live.store.decisions_of(limit=99) if row.outcome == "chain"]
+    assert (sent, cut) == (9, "a chain of 8 events that rules cause was cut before x")
+
+
 def test_an_address_that_a_result_suppresses_is_never_written_to_again() -> None:
     live = Live(MAIL)
     live.identify({"email": "c1@example.test"})

@@ -21,23 +21,9 @@ def derive(
     Args:
         origin: the run, effect or command that makes it; with `number` its identity in every store.
     """
-    depth = moment.depth + 1
-    name = slug(new.name)
-    cut = _cut(facts, depth)
+    cut = too_deep(moment, facts.plan.defaults.max_depth) or _too_broad(facts)
     if cut:
-        facts.changes.decisions.append(
-            DecisionRow(
-                at=moment.at,
-                event_seq=moment.seq,
-                rule="",
-                customer=customer.id,
-                run=origin,
-                kind="refusal",
-                outcome=Outcome.CHAIN.value,
-                path=name,
-                why=f"{cut} was cut before {name}",
-            )
-        )
+        facts.changes.decisions.append(cut_row(cut, new, customer.id, moment, origin))
         return None
     facts.chain += 1
     event = event_of(new, customer.id, moment, origin, number, facts.number_event())
@@ -71,13 +57,30 @@ def event_of(new: NewEvent, customer: int, moment: Moment, origin: str, number: 
     )
 
 
-def _cut(facts: Facts, depth: int) -> str:
-    """The chain that must end here, for its length or its breadth; "" while it may go on."""
-    if depth > facts.plan.defaults.max_depth:
-        return f"a chain of {depth - 1} events that rules cause"
-    if facts.chain >= facts.plan.defaults.max_chain:
-        return f"a chain of {facts.chain} events that one event or timer caused"
-    return ""
+def too_deep(moment: Moment, max_depth: int) -> str:
+    """The chain that must end here for its length; "" while it may go on."""
+    return f"a chain of {moment.depth} events that rules cause" if moment.depth >= max_depth else ""
+
+
+def _too_broad(facts: Facts) -> str:
+    broad = facts.chain >= facts.plan.defaults.max_chain
+    return f"a chain of {facts.chain} events that one event or timer caused" if broad else ""
+
+
+def cut_row(cut: str, new: NewEvent, customer: int, moment: Moment, origin: str) -> DecisionRow:
+    """The record of a chain that was cut before an event."""
+    name = slug(new.name)
+    return DecisionRow(
+        at=moment.at,
+        event_seq=moment.seq,
+        rule="",
+        customer=customer,
+        run=origin,
+        kind="refusal",
+        outcome=Outcome.CHAIN.value,
+        path=name,
+        why=f"{cut} was cut before {name}",
+    )
 
 
 def derive_from_run(facts: Facts, run: Run, customer: CustomerFacts, new: NewEvent, moment: Moment) -> Event | None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
-from retain.decide.derive import event_of
+from retain.decide.derive import cut_row, event_of, too_deep
 from retain.decide.facts import Facts, Moment
 from retain.decide.operations import hold
 from retain.decide.results import release_effect, take_result
@@ -254,13 +254,8 @@ def _keep_aside(
         batch.runs = [run]
     if result is not None:
         chain = in_chain(run, Moment.of_timer(now)) if run is not None else Moment.of_timer(now)
-        batch.posted = [
-            event_of(new, stored.customer, chain, effect.id, number, -1 - number)
-            for number, new in enumerate(result.events)
-        ]
-        if (given := result.suppress) is not None:
-            batch.suppressions = [SuppressionRow(given.channel, given.address.casefold(), given.reason, now)]
-    batch.decisions = [
+        _keep_report(batch, stored, result, chain, pipeline.plan.defaults.max_depth)
+    batch.decisions.append(
         DecisionRow(
             at=now,
             event_seq=0,
@@ -272,5 +267,17 @@ def _keep_aside(
             path=effect.step,
             why=reason,
         )
-    ]
+    )
     pipeline.store.commit(batch)
+
+
+def _keep_report(batch: Batch, effect: Effect, result: EffectResult, chain: Moment, max_depth: int) -> None:
+    """Let the events of a result be decided, each in its own turn, as far as their chain may go on."""
+    cut = too_deep(chain, max_depth)
+    for number, new in enumerate(result.events):
+        if cut:
+            batch.decisions.append(cut_row(cut, new, effect.customer, chain, effect.id))
+        else:
+            batch.posted.append(event_of(new, effect.customer, chain, effect.id, number, -1 - number))
+    if (given := result.suppress) is not None:
+        batch.suppressions = [SuppressionRow(given.channel, given.address.casefold(), given.reason, chain.at)]
