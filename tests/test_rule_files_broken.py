@@ -96,6 +96,7 @@ ELSE_TEXT = "; or, if it goes on with the text above, indent it further than tha
     [
         ("greet:", "greet", 3, "this line has no ': '", f"write greet:{ELSE_TEXT}"),
         ("version: 1", "version 1", 1, "this line has no ': '", f"write version: 1{ELSE_TEXT}"),
+        ("version: 1", "version 1   # the grammar", 1, "this line has no ': '", f"write version: 1{ELSE_TEXT}"),
         ("version: 1", "version:1", 1, "no space follows the colon", "write version: 1"),
         ("    then:", "    more words\n    then:", 7, "this line has no ': '", f"write more: words{ELSE_TEXT}"),
         ("present\n", "present\n      -customer.age > 3\n", 7, "no space follows the - of this item",

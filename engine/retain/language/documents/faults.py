@@ -111,7 +111,7 @@ def _colon_of_the_next_line(stop: Stop) -> Fault | None:
 
 
 def _line_without_colon(stop: Stop, row: int) -> Fault | None:
-    text = stop.source.line(row).strip()
+    text = stop.said_in(row)
     glued = _GLUED_COLON.fullmatch(text)
     if _GLUED_DASH.match(text):
         return stop.in_row(row, "no space follows the - of this item", f"write - {text[1:]}")

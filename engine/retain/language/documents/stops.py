@@ -10,6 +10,7 @@ from retain.language.documents.nodes import SourceFile
 
 CLOSING = {"[": "]", "{": "}"}
 _FLOW_PART = re.compile(r"""(?<=[\[{,:\s])"(?:\\.|[^"\\])*"|(?<=[\[{,:\s])'(?:''|[^'])*'|(?<!\S)#.*|[\[\]{}]""")
+_COMMENT = re.compile(r"""^([^"'#]*?)\s+#.*""")
 _DASH = re.compile("- +")
 _KEY = re.compile(r"""(?:[\w.-]+|"[^"]*"|'[^']*') *:(?=\s|$)""")
 
@@ -74,9 +75,12 @@ class Stop:
 
     def in_row(self, row: int, what: str, cure: str) -> Fault:
         """A fault of a whole line."""
-        line = self.source.line(row)
-        start = self.source.start(row) + indent_of(line)
-        return Fault(what, cure, start, start + len(line.strip()))
+        start = self.source.start(row) + indent_of(self.source.line(row))
+        return Fault(what, cure, start, start + len(self.said_in(row)))
+
+    def said_in(self, row: int) -> str:
+        """A line without its indentation and comment."""
+        return _COMMENT.sub(r"\1", self.source.line(row)).strip()
 
 
 def columns_before(source: SourceFile, end: int) -> list[Column]:
