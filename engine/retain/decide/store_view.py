@@ -17,6 +17,8 @@ from retain.language.syntax.source import TextSource
 from retain.model import Fields, Instant, Json, Millis, Record, Run
 from retain.registry import StoreChanges
 
+_encode = json.JSONEncoder(allow_nan=False).encode  # made once: `dumps` makes one at each call
+
 
 def as_stored(changes: StoreChanges, action: str) -> StoreChanges:
     """The changes with their values as they are read back: a list for a tuple, a text for a member of a StrEnum.
@@ -30,7 +32,7 @@ def as_stored(changes: StoreChanges, action: str) -> StoreChanges:
     of_records, of_events = [dict(one.fields) for one in records], [dict(one.fields) for one in events]
     made = [dict(changes.output), dict(changes.fields), of_records, of_events]
     try:
-        output, fields, of_records, of_events = json.loads(json.dumps(made, allow_nan=False))
+        output, fields, of_records, of_events = json.loads(_encode(made))
     except (TypeError, ValueError, RecursionError) as error:
         cure = "let the plugin make texts, numbers and lists of it"
         raise DecisionError(f"{action} returned what is not JSON: {error}", cure=cure) from error
