@@ -177,19 +177,20 @@ def _opened_wrongly(stop: Stop) -> Fault | None:
 
 def _after_a_value(stop: Stop) -> Fault | None:
     """Something stands in a line whose value has ended."""
-    before = stop.before.strip()
-    if not before or not _IN_BLOCK.search(stop.words):
+    if not _IN_BLOCK.search(stop.words):
         return None
     if stop.sign and stop.sign in "]})":
         return stop.here(f"this {stop.sign} closes nothing", "take it out")
-    last = before[-1]
-    if last in "'\"":
-        opened = _quote_above(stop, last) if before.count(last) % 2 else None
+    if stop.sign == ",":
+        return stop.here("a comma stands outside of [ ] and { }", f"take it out, or {QUOTE_CURE}")
+    last = stop.before.strip()[-1:]
+    if last and last in "'\"":
+        opened = _quote_above(stop, last) if stop.before.count(last) % 2 else None
         if opened is not None:
             what = f"this quote is closed only in line {stop.row + 1}"
             return Fault(what, "close the quote", opened, opened + 1)
         return stop.here("the text has ended here", f"YAML ends the text at the second quote; {QUOTE_CURE}")
-    if last in "]}":
+    if last and last in "]}":
         cure = "write several as a list: [ …, … ]" if stop.sign in CLOSING else QUOTE_CURE
         return stop.here(f"the {'list' if last == ']' else 'map'} has ended here, at the {last}", cure)
     return None
@@ -204,17 +205,27 @@ def _quote_above(stop: Stop, quote: str) -> int | None:
     return None
 
 
+def _line_before(stop: Stop) -> Fault | None:
+    """A line is no key and no item, and so is the next one told that it fits nowhere."""
+    if stop.before.strip() or not _IN_BLOCK.search(stop.words):
+        return None
+    if _GLUED_DASH.match(stop.line.strip()):
+        return _line_without_colon(stop, stop.row)
+    above = stop.row_above()
+    if above is None or stop.said_in(above) == stop.source.line(above).strip():
+        return None  # without a comment, which ends a text, the next line would have been read as more of it
+    return _line_without_colon(stop, above)
+
+
 def _wrong_column(stop: Stop) -> Fault | None:
     """A line begins in a column in which nothing goes on."""
     if stop.before.strip() or not stop.sign or not _IN_BLOCK.search(stop.words):
         return None
-    if _GLUED_DASH.match(stop.line.strip()):
-        return _line_without_colon(stop, stop.row)
-    indent, is_list = len(stop.before), stop.line.lstrip().startswith("- ")
+    indent, is_list = len(stop.before), re.match(r"\s*-(?:\s|$)", stop.line) is not None
     columns = columns_before(stop.source, stop.row)
     same = [column for column in columns if column.indent == indent]
     if same:
-        return _other_kind(stop, same[-1])
+        return _other_kind(stop, same[-1], is_list=is_list)
     near = [*[one for one in columns if one.indent < indent][-1:], *[one for one in columns if one.indent > indent][:1]]
     near = [column for column in near if column.is_list == is_list] or near
     if not near:
@@ -223,7 +234,10 @@ def _wrong_column(stop: Stop) -> Fault | None:
     return stop.in_row(stop.row, what, _indent_as(near))
 
 
-def _other_kind(stop: Stop, column: Column) -> Fault | None:
+def _other_kind(stop: Stop, column: Column, *, is_list: bool) -> Fault:
+    if column.is_list == is_list:
+        what = f"this line does not go on with line {column.row + 1}"
+        return stop.in_row(stop.row, what, "write it as that one is, or indent it as what it belongs to")
     if column.is_list:
         what = f"this line begins where the list of line {column.row + 1} has its -"
         return stop.in_row(stop.row, what, "begin it with - too, or indent it further to go on with the item above")
@@ -237,7 +251,7 @@ def _own_words(stop: Stop) -> Fault:
 
 _FINDERS: tuple[Finder, ...] = (
     _tab, _merge, _open_quote, _first_character, _second_colon, _no_colon, _list_in_line, _bracket, _after_a_value,
-    _wrong_column, _own_words,
+    _line_before, _wrong_column, _own_words,
 )  # fmt: skip
 
 

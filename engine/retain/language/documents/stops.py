@@ -10,9 +10,9 @@ from retain.language.documents.nodes import SourceFile
 
 CLOSING = {"[": "]", "{": "}"}
 _FLOW_PART = re.compile(r"""(?<=[\[{,:\s])"(?:\\.|[^"\\])*"|(?<=[\[{,:\s])'(?:''|[^'])*'|(?<!\S)#.*|[\[\]{}]""")
-_COMMENT = re.compile(r"""^([^"'#]*?)\s+#.*""")
-_DASH = re.compile("- +")
-_KEY = re.compile(r"""(?:[\w.-]+|"[^"]*"|'[^']*') *:(?=\s|$)""")
+_COMMENT = re.compile(r"""^([^"'#]*)(?<=\s)#.*""")
+_DASH = re.compile("-(?: +|$)")
+_KEY = re.compile(r"""(?:[^\s:#'"\[\]{},-][^:#]*|"[^"]*" *|'[^']*' *):(?=\s|$)""")
 
 
 @dataclass(frozen=True, slots=True)
