@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from patience import shortest
 from retain.deliver.hooks import Hooks
 from retain.deliver.loading import load_plugins
 from retain.hookspecs import hookimpl
-from retain.model import Effect, EffectState, Run, RunState
+from retain.model import Effect, EffectState, Json, Run, RunState
 from retain.registry import Veto
 
 NOW = 1_780_000_000_000
@@ -79,6 +80,16 @@ def test_any_veto_wins() -> None:
         a_before_effect=lambda effect: None, b_before_effect=lambda effect, now: Veto(reason="no", until=now)
     )
     assert hooks.before_effect(EFFECT, {}, NOW) == Veto(reason="no", until=NOW)
+
+
+def test_a_veto_changes_nothing_of_the_effect_and_its_customer() -> None:
+    def forget(effect: Effect, customer: dict[str, Json]) -> None:
+        effect.inputs["to"] = "nobody"
+        customer["address"].clear()
+
+    effect, customer = replace(EFFECT, inputs={}), {"address": {"city": "Berlin"}}
+    assert hooks_of(a_before_effect=forget).before_effect(effect, customer, NOW) is None
+    assert (effect.inputs, customer) == ({}, {"address": {"city": "Berlin"}})
 
 
 def test_without_a_veto_the_effect_goes_out() -> None:

@@ -30,6 +30,9 @@ LABEL = """
       label: {when: {event: a}, then: [{label.put: {text: x}}]}
       greet: {when: {event: a}, if: ['customer.tier in ["gold"]'], then: [wait: 1d]}
 """
+SEND = """
+    rules: {r: {when: {event: a}, then: [{post.it: {text: one}}, {note.write: {text: "{{ event.k }}"}}]}}
+"""
 _numbers = count()
 
 
@@ -123,6 +126,20 @@ def test_what_a_plugin_sets_counts_as_it_is_stored(kept: int) -> None:
         store.accept(came(NOON), NOON)
         pipeline.step(NOON)
     assert [run.rule for run in store.list_runs() if not run.ended_by] == ["greet"]
+
+
+@pytest.mark.parametrize("kept", [0, 1_000])
+def test_what_a_plugin_does_to_its_request_changes_nothing_that_is_kept(kept: int) -> None:
+    store = Store.in_memory()
+    pipeline = Pipeline(store, plan(SEND), NOON, Options(kept=kept))
+    store.accept([came(NOON)[0]._replace(fields={"k": "x"})], NOON)
+    pipeline.step(NOON)
+    (request,) = pipeline.release(NOON, {}, 1)
+    assert isinstance(request.event, dict)
+    request.event["k"] = "y"
+    pipeline.finish([EffectResult(effect_id=request.effect_id, status="done", attempt=1)], NOON)
+    (noted,) = [row.values for row in store.decisions_of(limit=9) if row.outcome == "applied"]
+    assert noted["text"] == "x"
 
 
 def test_nobody_is_kept_while_hardly_anybody_comes_again() -> None:

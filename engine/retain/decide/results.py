@@ -11,7 +11,7 @@ from retain.decide.events import drain
 from retain.decide.facts import HELD_UNTIL, Facts, Moment
 from retain.decide.release import release
 from retain.decide.runs import in_chain, log
-from retain.model import Effect, EffectState, RunState
+from retain.model import Effect, EffectState, Json, RunState
 from retain.registry import ActionRequest, EffectResult
 
 
@@ -42,7 +42,7 @@ def release_effect(facts: Facts, effect: Effect, moment: Moment) -> ActionReques
         return ActionRequest(
             effect_id=effect.id,
             action=action.name,
-            inputs=effect.inputs,
+            inputs=_copied(effect.inputs),
             attempt=effect.attempt,
             now=moment.at,
             rule=effect.rule,
@@ -50,12 +50,12 @@ def release_effect(facts: Facts, effect: Effect, moment: Moment) -> ActionReques
             step=effect.step,
             customer_id=customer.id,
             customer_key=customer.key,
-            customer={**customer.fields},
-            event=run.context.get("event", {}),
-            steps=run.context.get("steps", {}),
+            customer=_copied(customer.fields),
+            event=_copied(run.context.get("event", {})),
+            steps=_copied(run.context.get("steps", {})),
             purpose=policy.consent if policy else "",
             config={},
-            trigger=run.context.get("trigger", {}),
+            trigger=_copied(run.context.get("trigger", {})),
             first_failed_at=effect.first_failed_at,
             retry=replace(action.retry, **step.retry) if step.retry else None,
         )
@@ -70,6 +70,13 @@ def release_effect(facts: Facts, effect: Effect, moment: Moment) -> ActionReques
     go_on(facts, run, customer, following, moment)
     drain(facts)
     return None
+
+
+def _copied(value: Json) -> Json:
+    """A value of the plugin's own: what it does to it must not reach the runs and customers that stay in memory."""
+    if isinstance(value, dict):
+        return {name: _copied(inner) for name, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def take_result(facts: Facts, effect: Effect, result: EffectResult, moment: Moment) -> None:

@@ -50,7 +50,8 @@ class Hooks:
     def before_effect(self, effect: Effect, customer: Fields, now: Instant) -> Veto | None:
         """The first plugin's veto, in the order of names; a raise is a veto, and no answer in time a delay."""
         for name, manager in self._having("before_effect"):
-            call = partial(manager.hook.before_effect, effect=effect, customer=customer, now=now)
+            own = copy.deepcopy({"effect": effect, "customer": customer})  # one that hangs may still look at them later
+            call = partial(manager.hook.before_effect, **own, now=now)
             veto = self._ask(name, call, now)
             if veto is not None:
                 return veto
