@@ -51,6 +51,7 @@ TEMPLATE_FILES = [
     Case("E406", "Subject: Hello\n\nDear {{ customer.fist_name }}", 3, 9, 18),
     Case("E406", "Subject: Hello\n\nDear {{ recipient.name }}", 3, 9, 14),
 ]
+SAY_WHAT_MUST_STAND_THERE = ("E307", "E308")
 CASES = [*FILES, *table.NO_POLICY, *LARGE, *CHARACTERS, *TEMPLATE_FILES]
 
 
@@ -77,8 +78,9 @@ def test_bytes_that_are_no_text_are_told_at_their_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", FILES, ids=str)
-def test_every_problem_says_what_is_wrong_and_shows_the_line(case: Case) -> None:
+def test_every_problem_says_what_is_wrong_and_what_to_do_and_shows_the_line(case: Case) -> None:
     _, (problem,) = load(case.text)
     assert problem.message
+    assert problem.help or problem.code in SAY_WHAT_MUST_STAND_THERE
     assert not problem.message.endswith(".")
     assert problem.line_text == case.text.split("\n")[case.line - 1]

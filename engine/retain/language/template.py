@@ -143,7 +143,8 @@ def _read_text(node: Scalar, env: Environment, problems: list[Problem], in_milli
 
 def _read_insert(source: Excerpt, env: Environment, problems: list[Problem], in_millis: bool) -> Insert:
     if not source.text.strip():
-        problems.append(source.problem("E314", "there is nothing between {{ and }}", -2, len(source.text) + 2))
+        cure = "write a value, such as {{ customer.email }}"
+        problems.append(source.problem("E314", "there is nothing between {{ and }}", -2, len(source.text) + 2, cure))
         return Insert(None)
     checked, found = read_value(source, env)
     problems.extend(found)

@@ -9,7 +9,7 @@ from retain.instants import SECOND
 from retain.language.documents.nodes import MapNode, Node, Part, Scalar, plain
 from retain.language.documents.shapes import misfit, read_duration, read_keys, read_number
 from retain.language.environment import Environment
-from retain.language.load.context import Draft, optional
+from retain.language.load.context import EACH_CURE, Draft, optional
 from retain.language.load.messages import message_problems
 from retain.language.load.values import value_problems
 from retain.language.rules import OnError
@@ -116,8 +116,7 @@ def _unknown_names(action: Action, node: MapNode, template: Template, draft: Dra
 
 def _channel_problems(action: Action, key: Scalar, draft: Draft) -> list[Problem]:
     if action.customer == "required" and not draft.has_customer:
-        cure = "give the schedule an `each`, or use an action that needs no customer"
-        return [key.complain("E315", f"{action.name} is about a customer, and this schedule has none", cure)]
+        return [key.complain("E315", f"{action.name} is about a customer, and this schedule has none", EACH_CURE)]
     if action.channel and action.channel not in draft.names.policies:
         cure = f"add to a rule file: policies: {{{action.channel}: {{consent: marketing, unknown: refuse}}}}"
         return [key.complain("E130", f"the channel {action.channel!r} has no policy", cure)]

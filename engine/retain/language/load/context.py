@@ -23,6 +23,7 @@ from retain.registry import Action, ActionUse, Registry
 CUSTOMER = frozenset({"customer", "metrics"})
 STARTED = frozenset({"customer", "metrics", "event", "trigger"})
 RUNNING = STARTED | {"steps"}
+EACH_CURE = "give the schedule an `each`, or use a step that needs no customer"
 UNREAD = "?"  # the event of a trigger that cannot be read: nothing is told that only follows from that
 
 _MENTION = re.compile(r"(?:metrics\s*\.|segment)\s*([A-Za-z_]\w*)", re.IGNORECASE)

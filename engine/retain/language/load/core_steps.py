@@ -9,7 +9,7 @@ from retain.instants import parse_duration
 from retain.language.documents.nodes import MapNode, Node, Scalar
 from retain.language.documents.shapes import misfit, read_duration, read_keys, read_text
 from retain.language.environment import Environment
-from retain.language.load.context import Draft, StepText, known_event
+from retain.language.load.context import EACH_CURE, Draft, StepText, known_event
 from retain.language.load.messages import declares
 from retain.language.load.values import value_problems
 from retain.language.rules import EmitStep, SetStep, StopStep, WaitStep
@@ -103,7 +103,8 @@ def read_set(text: StepText, env: Environment, draft: Draft) -> SetStep | None:
         draft.problems.append(misfit(node, "a map of customer fields", "set", "write set: {stage: 2}"))
         return None
     if not draft.has_customer:
-        draft.problems.append(node.complain("E315", "set changes a customer, and this schedule has none"))
+        what = "set changes a customer, and this schedule has none"
+        draft.problems.append(node.complain("E315", what, EACH_CURE))
     template = _read_data(node, env, draft)
     known = draft.names.schema.customer
     for name, value in node.entries.items():
@@ -129,7 +130,8 @@ def read_emit(text: StepText, env: Environment, draft: Draft) -> EmitStep | None
         read_keys(node, ("event", "data"), "emit", draft.problems, required=("event",))
         event_node, data_node = node.get("event"), node.get("data")
     if not draft.has_customer:
-        draft.problems.append(node.complain("E315", "emit makes an event of a customer, and this schedule has none"))
+        what = "emit makes an event of a customer, and this schedule has none"
+        draft.problems.append(node.complain("E315", what, EACH_CURE))
     event = known_event(event_node, draft.names, draft.problems) if event_node is not None else ""
     data = _read_event_data(data_node, event, env, draft)
     return EmitStep(path=text.path, id=text.id, place=text.node.place, event=event, data=data) if event else None

@@ -104,7 +104,7 @@ def read_team(key: Scalar, node: Node, problems: Problems) -> Mapping[str, Json]
     for member in pairs:
         _read_member(member, emails, problems)
     if members is not None and not list(pairs):
-        problems.append(members.complain("E210", "a team needs at least one member"))
+        problems.append(members.complain("E210", "a team needs at least one member", "write members: [NAME]"))
     team: Mapping[str, Json] = plain(read)
     return team
 
@@ -127,7 +127,9 @@ def _read_member(node: Node, emails: set[str], problems: Problems) -> None:
         away = read_keys(span, ("from", "to"), "away", problems, required=("from", "to"))
         ends = [_read_day(away.get(name), name, problems) for name in ("from", "to")] if away else []
         if len(ends) == 2 and None not in ends and str(ends[0]) > str(ends[1]):
-            problems.append(span.complain("E216", "this absence ends before it begins"))
+            problems.append(
+                span.complain("E216", "this absence ends before it begins", "write the earlier day as from")
+            )
 
 
 def _read_day(node: Node | None, what: str, problems: Problems) -> str | None:
@@ -162,9 +164,12 @@ def read_tier(key: Scalar, node: Node, problems: Problems) -> Mapping[str, Json]
             continue
         name, start = read_text(level.get("name"), "name", problems), read_number(level.get("from"), "from", problems)
         if name in seen:
-            problems.append(item.complain("E217", f"this programme has a level {name!r} already"))
+            problems.append(
+                item.complain("E217", f"this programme has a level {name!r} already", "keep one of the two")
+            )
         if start is not None and start <= last:
-            problems.append(item.complain("E216", f"level {name!r} begins at {start:g}, not above the one before"))
+            what = f"level {name!r} begins at {start:g}, not above the one before"
+            problems.append(item.complain("E216", what, "write the levels in order, each above the one before"))
         seen.add(name)
         last = start if start is not None else last
     if "levels" in read.entries and not levels:
@@ -239,7 +244,11 @@ def read_test(
     if rule is None and "rules" not in read.entries:
         problems.append(key.complain("E502", "this test names no rule", "add rule: NAME"))
     elif isinstance(rule, Scalar) and rule.text not in rule_ids and rule.text not in unread:
-        problems.append(rule.complain("E502", f"no rule is called {rule.text!r}", did_you_mean(rule.text, rule_ids)))
+        problems.append(
+            rule.complain(
+                "E502", f"no rule is called {rule.text!r}", did_you_mean(rule.text, rule_ids) or "write it under rules:"
+            )
+        )
     place = key.place
     steps = read.get("steps")
     return {

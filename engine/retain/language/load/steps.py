@@ -67,7 +67,9 @@ def read_steps(node: Node, path: str, env: Environment, draft: Draft) -> tuple[t
     steps: list[Step] = []
     for index, item in enumerate(node.items):
         if steps and always_ends(steps[-1]):
-            draft.problems.append(item.complain("W211", "no run comes here: the step before ends it"))
+            draft.problems.append(
+                item.complain("W211", "no run comes here: the step before ends it", "take it out, or the end")
+            )
         step, env = _read_step(item, f"{path}[{index}]", env, draft)
         if step is not None:
             steps.append(step)

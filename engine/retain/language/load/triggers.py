@@ -147,7 +147,8 @@ def _same_problems(node: Node, event: str, draft: Draft) -> Iterable[Problem]:
     for item in node.items if isinstance(node, ListNode) else [node]:
         name = getattr(item, "text", "")
         if starts is None or "" in starts:
-            yield item.complain("E316", "`same` compares with the event that starts the rule, and there may be none")
+            what = "`same` compares with the event that starts the rule, and there may be none"
+            yield item.complain("E316", what, "leave same out, or start the rule by events only")
             continue
         lacking = [start for start in dict.fromkeys(starts) if name not in schema.events.get(start, {name: None})]
         if lacking:
