@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from retain.model import MessageKind
@@ -80,7 +80,14 @@ def test_rebuilt_state_equals_stored_state_now_and_at_any_past_instant(messages,
                     assert rebuilt.merged_into == row.merged_into
 
 
+CHAIN = [
+    identify(user_id="1", at=T0), identify(anonymous_id="a", at=T0), identify(user_id="2", at=T0 + 1),
+    alias("a", "2", at=T0), alias("2", "1", at=T0),
+]  # fmt: skip
+
+
 @given(st.lists(sent, max_size=12), st.integers(2, 12))
+@example(CHAIN, 5)
 def test_one_batch_of_many_leaves_the_same_state_as_many_of_one(messages, size):
     messages, states = received(messages), []
     for batch in (1, size):

@@ -22,6 +22,7 @@ MOVE_EFFECTS = (
     " (SELECT id FROM runs WHERE customer = ? AND NOT has_ended"
     " UNION ALL SELECT id FROM runs WHERE customer = ? AND has_ended)"
 )
+FIRST_SEEN = "UPDATE customers SET first_seen = (SELECT min(first_seen) FROM customers WHERE id IN (?, ?)) WHERE id = ?"
 EMPTY = (
     "UPDATE customers SET fields = '{}', stamps = '{}', watches = NULL, recheck_at = NULL, merged_into = ? WHERE id = ?"
 )
@@ -51,5 +52,7 @@ def _absorb(session: Session, merge: Merge, last: int) -> dict[Identity, int]:
         session.change(sql, (merge.survivor, merge.loser))
     for owner in sorted({merge.survivor, last}):
         session.change(MOVE_EFFECTS, (merge.survivor, merge.loser, owner, owner))
+    # Of a survivor that is absorbed in the same batch, no row is written: it is to look as if batches were smaller.
+    session.change(FIRST_SEEN, (merge.loser, merge.survivor, merge.survivor))
     session.change(EMPTY, (merge.survivor, merge.loser))
     return moved
