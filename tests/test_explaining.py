@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli_help import Answer, bare, events_file, here, identify, too_wide, track
-from decide_help import NOON, engine
+from decide_help import NOON, engine, said
 from retain.app.reports.explaining import Explanation, explain_rule
 from retain.app.reports.losing import losses_of
 from retain.errors import RetainError
@@ -171,6 +171,16 @@ def test_an_edge_that_is_past_is_told_with_what_is_so_now() -> None:
     assert (explained.outcome, explained.decided_at) == ("started", NOON)
     assert [(line.label, line.mark) for line in explained.lines] == [("when", "ok"), ("now", "NO")]
     assert explained.lines[1].detail == "60 is more than 40"
+
+
+def test_a_rule_that_was_explained_before_its_first_start_starts_as_ever() -> None:
+    when, then = "{becomes: [customer.score < 39]}", "[{note.write: {text: low}}]"
+    found = engine(f"rules: {{r: {{when: {when}, if: [customer.tier == 'gold'], then: {then}}}}}")
+    for tier, outcome in (("iron", "if"), ("gold", "started")):
+        found.identify("c1", {"score": 50, "tier": tier})
+        found.identify("c1", {"score": 30})
+        assert told(found, "r").outcome == outcome
+    assert said(found) == ["low"]
 
 
 def test_an_event_is_explained_by_the_text_that_decided_it() -> None:

@@ -181,9 +181,10 @@ class Occasions:
 
     def _plan(self, triggers: tuple[BecomesTrigger | ScheduleTrigger, ...]) -> Plan:
         """Nothing of the rule but these triggers: whatever they let through is a run that ends at once."""
+        pinned = self.rule.pin(self.rule)._replace(revision=f"{self.rule.revision} bare")  # since it has other steps
         bare = replace(
             self.rule, triggers=triggers, condition=None, runs=Runs(mode="parallel"), exit_when=(), goal=None, steps=(),
-            holdout=0.0, breaker=None, status="live",
+            holdout=0.0, breaker=None, status="live", pin=lambda _: pinned,
         )  # fmt: skip
         rules = {bare.id: bare} if triggers else {}
         defaults = replace(self.plan.defaults, breaker_count=0)
