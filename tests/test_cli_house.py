@@ -7,6 +7,7 @@ import os
 import resource
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -246,3 +247,19 @@ def test_a_bar_of_progress_takes_no_thread_with_which_no_work_could_be_shared_ou
             assert select.select([ours], [], [], 30)[0], shown
             shown += os.read(ours, 10_000)
     os.close(ours)
+
+
+@pytest.mark.long
+def test_a_demo_whose_terminal_is_closed_leaves_no_daemon_and_no_folder_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "retain", "demo"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as demo:
+        assert demo.stdout is not None
+        assert any("until Ctrl-C" in line for line in demo.stdout)
+        (project,) = tmp_path.glob("retain-demo-*/live")
+        daemon = here("-C", project, "status", "--json").json["writer"]
+        demo.send_signal(signal.SIGHUP)
+        demo.wait()
+    with pytest.raises(ProcessLookupError):
+        os.kill(daemon, 0)
+    assert list(tmp_path.glob("retain-demo-*")) == []
