@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -135,6 +136,36 @@ def test_of_a_rule_that_came_after_an_import_explain_says_nothing_of_it(world: V
     world.use(plan(RULES.replace(">= 30", ">= 35")))
     told = explain_rule(world.plan, world.store, "lapsed", "c1", world.now)
     assert [(line.label, line.detail) for line in told.lines] == [("when", "true already when it began")]
+
+
+def lived(seed: int) -> VirtualEngine:
+    """A live engine that was never down: events, imports, and days that pass in between."""
+    found, random = engine(RULES), Random(seed)
+    found.pipeline.options = replace(found.pipeline.options, virtual=False)
+    for _ in range(15):
+        until = found.now + random.choice((0, DAY, 12 * DAY))
+        while (due := found.pipeline.next_due()) is not None and due <= until:
+            found.move_to(due)
+        found.move_to(until)
+        traits: dict[str, Json] = {
+            "renews_at": f"2026-0{random.randint(1, 5)}-20",
+            "home_zone": "Asia/Tokyo",
+            "score": 1,
+        }
+        kind, fields = random.choice(((MessageKind.TRACK, {}), (MessageKind.TRACK, {}), (MessageKind.IDENTIFY, traits)))
+        past = imported(found, random.choice((1, 3, 20, 50)), kind, fields)
+        now = past._replace(occurred_at=found.now, received_at=found.now, historical=False)
+        found.send(random.choice((past, now)))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_explain_says_started_of_those_rules_of_which_a_run_began(seed: int) -> None:
+    world = lived(seed)
+    began = {run.rule for run in world.store.list_runs(limit=1_000)}
+    told = {rule: explain_rule(world.plan, world.store, rule, "c1", world.now) for rule in world.plan.rules}
+    assert {rule for rule, one in told.items() if one.outcome == "started" and one.run is not None} == began
+    assert {rule for rule, one in told.items() if one.outcome != "started"} == told.keys() - began
 
 
 def test_the_command_starts_nothing_either(tmp_path: Path) -> None:
