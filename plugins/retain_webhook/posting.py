@@ -78,8 +78,9 @@ def _failure(response: ClientResponse, now: Instant) -> DeliveryError:
 
 def retry_after(value: str, now: Instant) -> float | None:
     """The seconds that a Retry-After header asks for, given in seconds or as a date; None where it is neither."""
-    if value.strip().isdecimal():
-        return float(value)
+    seconds = value.strip()
+    if seconds.isdecimal():
+        return float(seconds)
     try:
         when = parsedate_to_datetime(value)
     except ValueError:
