@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from itertools import islice, takewhile
+from operator import itemgetter
 from typing import TypeAlias
 
 from retain.model import Arm, Effect, Event, Instant, Run
@@ -144,9 +145,10 @@ class FactsMethods(SharingMethods):
         return self._db.dialect.undecided
 
     def customers(self, ids: Collection[int]) -> dict[int, CustomerRow]:
-        """Customers by id; an absorbed one has `merged_into`."""
+        """Customers by id, in its order whatever the database's is; an absorbed one has `merged_into`."""
         with self._db.read() as session:
-            return {row[0]: customer_of(row) for row in session.rows_in(CUSTOMERS, ids)}
+            rows = sorted(session.rows_in(CUSTOMERS, ids), key=itemgetter(0))
+        return {row[0]: customer_of(row) for row in rows}
 
     def customer_ids_after(self, position: int, limit: int) -> list[int]:
         """The next ids of customers that are not absorbed, in order; for sweeps."""
