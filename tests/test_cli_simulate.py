@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from cli_help import bare, events_file, here, identify, project, retain, too_wide, track
+from retain.app.commands.messages import BadRow, read_messages
+from retain.errors import RetainError
+from retain.language.types import Schema
 from retain.resources import resource
 
 RULES = """\
@@ -382,3 +385,28 @@ def test_a_file_without_a_good_row_is_said_to_be_that_and_of_no_time(shop: Path,
     answer = here("-C", shop, "simulate", tmp_path / "bad.jsonl")
     assert answer.out.startswith("0 events of 0 customers\n")
     assert "retain docs bad_json says why" in answer.err
+
+
+def test_a_line_that_is_hardly_json_costs_itself_alone(tmp_path: Path) -> None:
+    good = json.dumps(track("u", "order_completed", "2026-01-01T00:00:00Z", 1)).encode()
+    deep = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+    file = tmp_path / "e.jsonl"
+    file.write_bytes(b"\n".join([b"\xef\xbb\xbf" + good, good.replace(b"completed", b"\xff"), deep, b""]))
+    bad: list[BadRow] = []
+    assert [message.name for message in read_messages(file, Schema(), bad=bad.append)] == ["order_completed"]
+    assert [(row.line, row.code) for row in bad] == [(2, "bad_json"), (3, "bad_json")]
+
+
+@pytest.mark.parametrize(("cut", "more"), [(-9, b""), (40, b"\xff" * 40)])
+def test_a_damaged_gz_file_is_an_error_and_no_end(tmp_path: Path, cut: int, more: bytes) -> None:
+    text = json.dumps(track("u", "order_completed", "2026-01-01T00:00:00Z", 1)).encode()
+    file = tmp_path / "e.jsonl.gz"
+    file.write_bytes(gzip.compress(text)[:cut] + more)
+    with pytest.raises(RetainError, match="the file cannot be read"):
+        list(read_messages(file, Schema()))
+
+
+def test_a_mapping_that_is_no_text_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "m.yml").write_bytes(b"version: 1\xff\n")
+    with pytest.raises(RetainError, match="the file cannot be read"):
+        list(read_messages(tmp_path / "e.csv", Schema(), mapping=tmp_path / "m.yml"))

@@ -107,6 +107,12 @@ async def test_what_to_do_about_an_error_stands_in_its_reason_on_the_same_line()
     assert result.reason == "retain.yaml: no sender; give `from`"
 
 
+async def test_what_an_action_says_or_returns_holds_no_character_that_no_store_can_keep() -> None:
+    result = await result_of(raising(PermanentError("550 a\0b \ud83d")))
+    assert result.reason == "550 a b ?"
+    assert (await result_of(returning(ActionResult(output={"t": "\ud83d"})))).output == {"t": "?"}
+
+
 async def test_an_error_in_doubt_is_in_doubt() -> None:
     assert (await result_of(raising(InDoubtError("no answer")))).status == "in_doubt"
 

@@ -116,6 +116,14 @@ def test_a_file_that_is_not_there_or_no_text_is_an_error_of_ours(tmp_path: Path)
     (tmp_path / "bad.csv.gz").write_bytes(b"no gzip")
     with pytest.raises(RetainError, match="no CSV in UTF-8"):
         list(read_csv_messages(tmp_path / "bad.csv.gz", mapping))
+    whole = gzip.compress(b"who,day,kind,sum,note\n" + bytes(range(32, 127)) * 9)
+    for damaged in (whole[:-9], whole[:40] + b"\xff" * 40):
+        (tmp_path / "bad.csv.gz").write_bytes(damaged)
+        with pytest.raises(RetainError, match="no CSV in UTF-8"):
+            list(read_csv_messages(tmp_path / "bad.csv.gz", mapping))
+    (tmp_path / "bad.csv").write_bytes("who,day,kind,sum,note\n".encode("utf-16-le"))
+    with pytest.raises(RetainError, match="a zero byte"):
+        list(read_csv_messages(tmp_path / "bad.csv", mapping))
 
 
 @pytest.mark.parametrize(
@@ -124,6 +132,8 @@ def test_a_file_that_is_not_there_or_no_text_is_an_error_of_ours(tmp_path: Path)
         ("version: 1\nmessages:\n  - call: trak", "did you mean track"),
         ("version: 1\nmessages:\n  - {call: track, usr_id: x}", "did you mean user_id"),
         ("version: 2\nmessages: []", "version must be 1"),
+        ("version: 1\ndelimiter: ab\nmessages: []", "delimiter must be one character"),
+        ('version: 1\ndelimiter: "\\n"\nmessages: []', "delimiter must be one character"),
         ("messages: []", "needs 'version'"),
         ("version: 1\nmessages:\n  - {call: track, when: purchase}", "when must be a map"),
         ("version: 1\nmessages:\n  - {call: track, properties: {a: [1]}}", "a must be one value"),

@@ -267,6 +267,21 @@ def test_a_byte_order_mark_is_forgiven() -> None:
     assert len(read_calls(decode_request(body), live()).messages) == 1
 
 
+ZERO, KEPT = "a\0b", "a\ufffdb"
+
+
+@pytest.mark.parametrize("more", [{}, {"n": float("nan")}])
+def test_a_zero_byte_in_a_text_is_replaced_and_in_an_id_refused(more: dict[str, object]) -> None:
+    written = r"a\u0000b"  # six plain characters, no zero byte
+    call = track(properties={"list": [ZERO, {ZERO: ZERO}], "plain": written}, context={"x": more})
+    assert message(call).fields == {"list": [KEPT, {KEPT: KEPT}], "plain": written}
+    traits = {"type": "identify", "userId": "u", "context": {"traits": {"a": ZERO}}}
+    assert message(traits).fields == {"a": KEPT}
+    intake = read({"batch": [{"type": "identify", "userId": "u"}], "context": {"timezone": ZERO}})
+    assert intake.messages[0].fields == {"timezone": KEPT}
+    assert rejection({"type": "identify", "traits": {"email": f"{ZERO}@example.test"}}).code == "no_identity"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

@@ -26,7 +26,8 @@ def of_result(attempt: Attempt, result: object) -> EffectResult:
     try:
         given = tuple(result.events)
         made = [dict(result.output), *(dict(event.fields) for event in given)]
-        output, *fields = json.loads(json.dumps(made, allow_nan=False))  # as it is read back from the store
+        text = json.dumps(made, allow_nan=False, ensure_ascii=False)
+        output, *fields = json.loads(text.encode("utf-8", "replace"))  # as it is read back from the store
         events = tuple(replace(one, name=slug(one.name), fields=fields.pop(0)) for one in given)
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         return _dead(attempt, f"plugin {attempt.action.plugin} returned what is not JSON: {error}")
@@ -99,7 +100,7 @@ def _reason(error: BaseException, attempt: Attempt) -> str:
         text = error.render().replace("\n  help: ", "; ")
     for secret in sorted(_secrets(attempt.request.config), key=len, reverse=True):
         text = text.replace(secret, "***")
-    text = " ".join(text.split())
+    text = " ".join(text.replace("\0", " ").encode("utf-8", "replace").decode().split())  # as every store can keep it
     return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"
 
 

@@ -6,6 +6,7 @@ Each item of a batch is decoded on its own, so that one broken item costs only i
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import msgspec
 from retain.errors import IngestError
 from retain.model import Fields, Instant, Json
 from retain.wire.fields import read_instant
+from retain.wire.ids import ID_KEYS
 
 MAX_EVENT_BYTES = 32 * 1024
 MAX_BODY_BYTES = 500 * 1024  # after decompression
@@ -32,7 +34,8 @@ PATH_KINDS: Mapping[str, str] = {  # the last part of the path -> the kind of it
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder()
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_ZERO = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # as a character, not as the text of an escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,8 @@ def decode_request(body: bytes, *, content_encoding: str = "", path_kind: str = 
         envelope = _RAW_OBJECT.decode(text)
         batch = envelope.get("batch")
         items = None if batch is None else _RAW_LIST.decode(batch)
-        shared = {name: _ANY.decode(envelope[name]) for name in _SHARED if name in envelope}
-    except _BROKEN:
+        shared = {name: decode_item(bytes(envelope[name])) for name in _SHARED if name in envelope}
+    except BROKEN:
         return _decode_leniently(text, path_kind)
     if items is None:
         shared.pop("context", None)
@@ -107,6 +110,22 @@ def decompress(body: bytes, content_encoding: str = "") -> bytes:
     if len(body) > MAX_BODY_BYTES:
         raise too_large_body()
     return body
+
+
+def decode_item(text: bytes) -> Json:
+    """JSON with U+FFFD for every U+0000, which not every store can keep; ids keep theirs, and are refused for it.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is no JSON, or is nested too deeply.
+    """
+    value: Json = _ANY.decode(text)
+    if rb"\u0000" not in text or not isinstance(value, dict):
+        return value
+    return _ANY.decode(_without_zeros(text)) | {key: value[key] for key in ID_KEYS if key in value}
+
+
+def _without_zeros(text: bytes) -> bytes:
+    return _ZERO.sub(rb"\1\\ufffd", text)
 
 
 def too_large_body() -> IngestError:
@@ -160,8 +179,8 @@ def _decode_item(index: int, text: bytes) -> Json | Rejection:
     if len(text) > MAX_EVENT_BYTES:
         return _too_large(index, len(text))
     try:
-        return _ANY.decode(text)
-    except _BROKEN:
+        return decode_item(text)
+    except BROKEN:
         pass
     try:
         return _loads(text)
@@ -207,10 +226,10 @@ def _sized(index: int, item: Json) -> Json | Rejection:
 
 
 def _loads(text: bytes) -> Json:
-    """JSON as the standard library reads it, with every half surrogate replaced, so that all texts can be stored."""
+    """JSON as the standard library reads it; half surrogates and U+0000 are replaced, so that all can be stored."""
     value = json.loads(text.decode("utf-8-sig", "replace"))
     whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-    return json.loads(whole)
+    return json.loads(_without_zeros(whole))
 
 
 def _first_line(error: BaseException) -> str:

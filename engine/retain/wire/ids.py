@@ -8,9 +8,10 @@ from retain.errors import IngestError
 from retain.model import Fields
 
 MAX_ID = 255
+ID_KEYS = tuple(f"{name}{id}" for name in ("user", "anonymous", "previous", "group", "message") for id in ("Id", "_id"))
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_EMAIL = re.compile(r"[^@\s<>,;\"()\[\]\x00-\x1f]{1,64}@[^@\s<>,;\"()\[\]\x00-\x1f]{1,253}")
+_EMAIL = re.compile(r"[^@\s<>,;\"()\[\]\x00-\x1f\ufffd]{1,64}@[^@\s<>,;\"()\[\]\x00-\x1f\ufffd]{1,253}")
 _NOBODY = frozenset({"null", "undefined", "nil", "none", "nan", "[object object]"})  # what a broken sender writes
 
 

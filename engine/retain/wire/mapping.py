@@ -20,6 +20,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -117,7 +118,7 @@ def read_csv_messages(file: Path, mapping: CsvMapping) -> Iterator[dict[str, Jso
         RetainError: the file is no CSV, or has no column that the mapping names.
     """
     with _opened(file) as text:
-        rows = csv.reader(text, delimiter=mapping.delimiter)
+        rows = csv.reader(_plain(text), delimiter=mapping.delimiter)
         header = next(_careful(rows, file), [])
         _check_columns(mapping, header, file)
         seen: list[set[str]] = [set() for _ in mapping.messages]
@@ -139,8 +140,16 @@ def _mapping(node: Node, file: str, problems: Problems) -> CsvMapping | None:
         problems.append(version.complain("E213", f"version must be 1, not {version.text}", "write version: 1"))
     items = read_list(read.get("messages"), "messages", problems) or []
     messages = [_row_message(item, problems) for item in items]
-    delimiter = read_text(read.get("delimiter"), "delimiter", problems) or ","
+    delimiter = _delimiter(read.get("delimiter"), problems)
     return CsvMapping(tuple(message for message in messages if message), delimiter, file)
+
+
+def _delimiter(node: Node | None, problems: Problems) -> str:
+    text = read_text(node, "delimiter", problems) or ","
+    if node is not None and (len(text) > 1 or text in "\r\n\0"):
+        problems.append(node.complain("E210", "delimiter must be one character", 'write delimiter: ";" or "\\t"'))
+        return ","
+    return text
 
 
 def _row_message(node: Node, problems: Problems) -> RowMessage | None:
@@ -189,11 +198,19 @@ def _opened(file: Path) -> IO[str]:
     return TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
+def _plain(text: Iterable[str]) -> Iterator[str]:
+    """The lines of a text; another encoding that goes through as UTF-8 is told by its zero bytes."""
+    for line in text:
+        if "\0" in line:
+            raise csv.Error("it holds a zero byte")
+        yield line
+
+
 def _careful(rows: Iterable[list[str]], file: Path) -> Iterator[list[str]]:
     """The rows that are not empty; what the reader cannot read is told as an error of ours."""
     try:
         yield from (row for row in rows if row)
-    except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+    except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise RetainError(f"is no CSV in UTF-8: {error}", where=str(file), cure="save it as CSV in UTF-8") from error
 
 

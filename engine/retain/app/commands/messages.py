@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 from retain.errors import RetainError
 from retain.language.types import Schema
 from retain.model import Fields, Instant, Json, Message
 from retain.store.store import Store
-from retain.wire.calls import RawCall, Rejection
+from retain.wire.calls import BROKEN, RawCall, Rejection, decode_item
 from retain.wire.fields import FieldTypes
 from retain.wire.mapping import read_csv_messages, read_mapping
 from retain.wire.message import Note, Reading, to_message
 
-_decode = msgspec.json.Decoder().decode
 _CHUNK = 5_000
 
 
@@ -111,15 +110,15 @@ def _raw_rows(path: Path, mapping: Path | None, bad: Callable[[BadRow], None] | 
             raise RetainError(
                 "a CSV file needs a mapping", where=str(path), cure="say which call each row becomes: --mapping FILE"
             )
-        rules = read_mapping(mapping.read_text(encoding="utf-8"), str(mapping))
+        rules = read_mapping(_text(mapping), str(mapping))
         yield from enumerate(read_csv_messages(path, rules), 1)
         return
     for line, text in enumerate(_lines(path), 1):
         if not text.strip():
             continue
         try:
-            raw = _decode(text)
-        except msgspec.DecodeError as error:
+            raw = decode_item(text)
+        except BROKEN as error:
             raw, why = None, str(error)
         else:
             why = "a line must hold one JSON object"
@@ -129,9 +128,18 @@ def _raw_rows(path: Path, mapping: Path | None, bad: Callable[[BadRow], None] | 
             bad(BadRow(path.name, line, "bad_json", why, "write one call a line", text.decode(errors="replace")))
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        cure = "save it as UTF-8 text"
+        raise RetainError(f"the file cannot be read: {error}", where=str(path), cure=cure) from error
+
+
 def _lines(path: Path) -> Iterator[bytes]:
     try:
         with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+            yield next(file, b"").removeprefix(BOM_UTF8)
             yield from file
-    except OSError as error:
-        raise RetainError(f"the file cannot be read: {error}", where=str(path)) from error
+    except (OSError, EOFError, zlib.error) as error:  # the latter two: a .gz that is cut off, or damaged
+        raise RetainError(f"the file cannot be read: {error}", where=str(path), cure="check the file") from error

@@ -75,7 +75,10 @@ class PostgresDialect:
     indexes = "SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema()"
     decided_upto = "(SELECT watermark FROM partitions WHERE number = mod(customer, 64))"
     undecided = f"seq > (SELECT min(watermark) FROM partitions) AND cause_seq IS NULL AND seq > {decided_upto}"
-    timezones = "SELECT fields::json ->> 'timezone', count(*) FROM customers WHERE merged_into IS NULL GROUP BY 1"
+    timezones = (  # without zero bytes, at which reading JSON would end
+        "SELECT replace(fields, '\\u0000', '\\ufffd')::json ->> 'timezone', count(*) FROM customers"
+        " WHERE merged_into IS NULL GROUP BY 1"
+    )
     lock_schema = "SELECT pg_advisory_xact_lock(7382412)"
     thing, other = "the database", "name another database, or a user with a schema of its own"
     version_cure = "stop all workers, make a backup, then run `retain db upgrade`"
