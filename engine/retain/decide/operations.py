@@ -76,6 +76,13 @@ def hold(run: Run, reason: str) -> None:
     run.state, run.wake_at = RunState.HELD, None
 
 
+def hold_run(facts: Facts, run: Run, reason: str, moment: Moment) -> None:
+    """Hold a run for which a person's command raised, and keep why."""
+    hold(run, reason)
+    facts.save(run)
+    log(facts, run, moment, "look", "failed", run.step, why=reason)
+
+
 def retry_run(facts: Facts, run: Run, moment: Moment) -> str:
     """Let a run try again that is held because deciding about it raised; "" if so, else why not.
 
@@ -93,8 +100,18 @@ def retry_run(facts: Facts, run: Run, moment: Moment) -> str:
         _settle_done(facts, run, effect, effect.output, moment)
         return ""
     run.state = RunState(held_as or _state_at(facts, run))
+    if run.state is RunState.PARKED:
+        facts.save(run)
+        return _start_parked(facts, run, moment)
     run.wake_at = moment.at
     facts.save(run)
+    return ""
+
+
+def _start_parked(facts: Facts, run: Run, moment: Moment) -> str:
+    """Start a run that was held when it was to leave its place; while its rule is paused it is parked as before."""
+    if not facts.pause_reason(run.rule):
+        release_parked(facts, run, moment)
     return ""
 
 

@@ -10,7 +10,9 @@ from typing import TypeVar
 
 from retain.decide.facts import HELD_UNTIL, Facts, Moment
 from retain.decide.moving import Moved, move_run
+from retain.decide.runs import log
 from retain.model import Effect, Instant, Run, RunState
+from retain.pipeline.attempt import Failed, attempt
 from retain.pipeline.load import load_customers
 from retain.pipeline.outbox import Decides, facts_for_effects, insisting
 
@@ -45,26 +47,64 @@ def migrate(pipeline: Decides, now: Instant) -> Migration:
         what = move_run(facts, run, rule, facts.customer(run.customer), Moment.of_timer(now))
         return run.rule, run.id, what
 
+    def stay(facts: Facts, run: Run, reason: str) -> tuple[str, str, Moved]:
+        log(facts, run, Moment.of_timer(now), "look", "failed", run.step, why=reason)
+        return run.rule, run.id, "stayed"
+
     for rule in pipeline.plan.rules.values():
         if rule.on_change != "finish":
             names = [rule.id, rule.was] if rule.was else [rule.id]
             runs = [run for name in names for run in pipeline.store.runs_on_other_text(name, rule.revision)]
-            for rule_id, run_id, what in with_runs(pipeline, runs, now, move):
+            for rule_id, run_id, what in with_runs(pipeline, runs, now, move, stay):
                 found.note(rule_id, run_id, what)
     return found
 
 
-def with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], T]) -> list[T]:
+def with_runs(
+    pipeline: Decides,
+    run_ids: Sequence[str],
+    now: Instant,
+    act: Callable[[Facts, Run], T],
+    otherwise: Callable[[Facts, Run, str], T] | None = None,
+) -> list[T]:
     """Do something to runs, with all that is known of their customers and the effects that they wait for.
 
     Args:
         act: done again where another worker was faster, so what it finds is to be returned and not counted.
+        otherwise: done instead with a run for which `act` raises, and with what, so that the others go on all the same.
 
     Returns:
-        What `act` returned for each run when it was committed.
+        What was returned for each run when it was committed.
+
+    Raises:
+        Exception: what `act` raises, where nothing is to be done instead.
     """
-    chunks = (insisting(pipeline, partial(_with_runs, pipeline, chunk, now, act)) for chunk in _chunks(run_ids))
-    return [found for chunk in chunks for found in chunk]
+    found = []
+    for chunk in _chunks(run_ids):
+        if otherwise is None:
+            found += insisting(pipeline, partial(_with_runs, pipeline, chunk, now, act))
+        else:
+            found += _each_run(pipeline, chunk, now, act, otherwise)
+    return found
+
+
+def _each_run(
+    pipeline: Decides,
+    run_ids: Sequence[str],
+    now: Instant,
+    act: Callable[[Facts, Run], T],
+    otherwise: Callable[[Facts, Run, str], T],
+) -> list[T]:
+    """For all at once; where that raises, one by one."""
+    outcome = attempt(pipeline, partial(insisting, pipeline, partial(_with_runs, pipeline, run_ids, now, act)))
+    if not isinstance(outcome, Failed):
+        return outcome
+    if len(run_ids) > 1:
+        return [found for run in run_ids for found in _each_run(pipeline, [run], now, act, otherwise)]
+    reason = outcome.reason
+    return insisting(
+        pipeline, partial(_with_runs, pipeline, run_ids, now, lambda facts, run: otherwise(facts, run, reason))
+    )
 
 
 def _with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], T]) -> list[T]:

@@ -131,6 +131,12 @@ class KeepingMethods:
         with self._db.read() as session:
             return [PauseRow(row[0], row[1], True, *row[2:]) for row in session.rows(sql)]
 
+    def parked_rules(self) -> list[str]:
+        """The rules of which runs are parked, those that are gone too."""
+        sql = "SELECT DISTINCT rule FROM runs WHERE NOT has_ended AND state = 'parked' ORDER BY rule"
+        with self._db.read() as session:
+            return [row[0] for row in session.rows(sql)]
+
     def reset_breakers(self, rules: Collection[str], now: Instant) -> None:
         """Keep when a person let the breakers of these rules count anew."""
         sql = "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from retain.app.commands.desk import Desk
 from retain.decide.facts import Facts, Moment
-from retain.decide.operations import release_parked, stop_run
+from retain.decide.operations import hold_run, release_parked, stop_run
 from retain.errors import AdminError, NotFoundError
 from retain.instants import format_instant
 from retain.model import Instant, Json, Run, RunState
@@ -41,7 +41,8 @@ def resume(
 
     Returns:
         `resumed`: whether it was paused; `released`: parked runs that started; `dropped`: those that did not, with the
-        reason; `effects`: how many held effects are due again; `still_paused`: what else holds something.
+        reason; `held`: those that raised when they started, each with what; `effects`: how many held effects are due
+        again; `still_paused`: what else holds something.
     """
     if parked not in ("release", "drop"):
         raise AdminError(f"parked runs cannot be {parked!r}", cure="say release or drop")
@@ -62,6 +63,7 @@ def resume(
         "resumed": (scope, name) in before,
         "released": outcome.released,
         "dropped": outcome.dropped,
+        "held": outcome.held,
         "effects": effects,
         "still_paused": [{"scope": kind, "name": which} for kind, which in sorted(left)],
     }
@@ -71,14 +73,21 @@ def resume(
 class _Unparked:
     released: int = 0
     dropped: list[Json] = field(default_factory=list)
+    held: list[Json] = field(default_factory=list)
 
 
 def _going_again(desk: Desk, scope: Scope, name: str, left: Collection[tuple[str, str]]) -> list[str]:
-    """The rules that are not paused any more."""
+    """The rules that are not paused any more: those there are, and those that are gone but for their parked runs.
+
+    What is renamed is paused by either name, and goes again by both.
+    """
     if scope == "channel" or ("all", "") in left:
         return []
-    rules = [name] if scope == "rule" else list(desk.pipeline.plan.rules)
-    return [rule for rule in rules if ("rule", rule) not in left]
+    rules = desk.pipeline.plan.rules
+    names_of = {name: [rule.id, rule.was] for rule in rules.values() if rule.was for name in (rule.id, rule.was)}
+    asked = names_of.get(name, [name]) if scope == "rule" else [*rules, *desk.store.parked_rules()]
+    paused = {which for kind, which in left if kind == "rule"}
+    return [rule for rule in dict.fromkeys(asked) if paused.isdisjoint(names_of.get(rule, [rule]))]
 
 
 def _unpark(desk: Desk, rules: list[str], now: Instant, *, drop: bool) -> _Unparked:
@@ -91,11 +100,17 @@ def _unpark(desk: Desk, rules: list[str], now: Instant, *, drop: bool) -> _Unpar
             became = release_parked(facts, run, moment)
         return {"run": run.id, "rule": run.rule, "since": since, "reason": became}
 
+    def keep(facts: Facts, run: Run, reason: str) -> Json:
+        hold_run(facts, run, reason, Moment.of_timer(now))
+        return {"run": run.id, "rule": run.rule, "since": format_instant(run.started_at), "held": reason}
+
     outcome = _Unparked()
     for rule in rules:
         runs = desk.store.list_runs(rule=rule, states=[RunState.PARKED], limit=_ALL_RUNS)
-        for told in with_runs(desk.pipeline, [run.id for run in reversed(runs)], now, unpark):
-            if told["reason"] == "started":
+        for told in with_runs(desk.pipeline, [run.id for run in reversed(runs)], now, unpark, keep):
+            if "held" in told:
+                outcome.held.append(told)
+            elif told["reason"] == "started":
                 outcome.released += 1
             else:
                 outcome.dropped.append(told)
@@ -109,7 +124,7 @@ def _check(desk: Desk, scope: str, name: str) -> None:
             raise AdminError("all takes no name")
         return
     if scope == "rule":
-        known = {*desk.pipeline.plan.rules, *desk.project.ruleset.disabled}
+        known = {*desk.pipeline.plan.rules, *desk.project.ruleset.disabled, *desk.store.parked_rules()}
     elif scope == "channel":
         known = desk.project.registry.channels
     else:

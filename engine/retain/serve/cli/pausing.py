@@ -8,7 +8,7 @@ from retain.app.reports.figures import counted
 from retain.model import Json
 from retain.serve.cli.acting import act
 from retain.serve.cli.filters import by_option
-from retain.serve.cli.output import CAREFUL, GOOD, hint, json_option, print_json, say
+from retain.serve.cli.output import BAD, CAREFUL, GOOD, hint, json_option, print_json, say
 
 
 @click.command("pause")
@@ -60,6 +60,11 @@ def resume(rule: str | None, channel: str | None, everything: bool, parked: str,
         say(f"{counted(len(answer['dropped']), 'parked run')} dropped:")
         for entry in answer["dropped"][:20]:
             say(f"  {entry['run']}  {entry['rule']}  since {entry['since']}: {entry['reason']}")
+    if answer["held"]:
+        say(("held  ", BAD), f"{counted(len(answer['held']), 'parked run')}, because starting raised:")
+        for entry in answer["held"][:20]:
+            say(f"  {entry['run']}  {entry['rule']}  since {entry['since']}: {entry['held']}")
+        hint("retain runs retry --all", "retain doctor")
     for still in answer["still_paused"]:
         say(("still paused  ", CAREFUL), _told(still["scope"], still["name"]))
 
