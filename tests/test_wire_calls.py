@@ -143,6 +143,15 @@ def test_nesting_over_32_is_refused() -> None:
     assert rejection(track(properties=deep)).code == "too_deep"
 
 
+@pytest.mark.parametrize("call", ['{"type": "track", "userId": "u", "event": "a", "properties": {"x": %s}}', "%s"])
+def test_of_an_item_that_is_nested_too_deeply_to_be_written_down_again_nothing_is_kept(call: str) -> None:
+    for depth in (90, 300, 900):
+        body = '{"batch": [%s]}' % (call % ("[" * depth + "]" * depth))
+        (refused,) = read_calls(decode_request(body.encode()), live()).rejections
+        assert len(json.dumps(refused.raw)) < 300
+        assert (refused.raw == {"nested_deeper_than": 100}) == (depth > 100)
+
+
 def test_one_bad_item_costs_nothing_else() -> None:
     intake = read({"batch": [track(messageId="a"), 7, track(userId=None), track(messageId="b")]})
     assert [sent.message_id for sent in intake.messages] == ["a", "b"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -22,6 +22,8 @@ MAX_EVENT_BYTES = 32 * 1024
 MAX_BODY_BYTES = 500 * 1024  # after decompression
 MAX_EVENTS = 2_500
 
+_DEEPEST_KEPT = 100
+_SEND_PLAIN = "send gzip or plain"
 SINGLE_CALLS = ("identify", "track", "page", "screen", "group", "alias")
 PATH_KINDS: Mapping[str, str] = {  # the last part of the path -> the kind of its calls, "" where each item says it
     **{name: name for name in SINGLE_CALLS},
@@ -102,7 +104,7 @@ def decompress(body: bytes, content_encoding: str = "") -> bytes:
     """
     encoding = content_encoding.strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise IngestError("bad_encoding", f"content encoding {encoding[:40]!r} is not known", cure="send gzip or plain")
+        raise IngestError("bad_encoding", f"content encoding {encoding[:40]!r} is not known", cure=_SEND_PLAIN)
     if body[:2] == b"\x1f\x8b":
         body = _inflate(body, 31)
     elif encoding == "deflate":
@@ -139,9 +141,10 @@ def _inflate(body: bytes, window_bits: int) -> bytes:
     try:
         plain = stream.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error as error:
-        raise IngestError("bad_encoding", f"the body is not valid compressed data: {error}") from error
+        what = f"the body is not valid compressed data: {error}"
+        raise IngestError("bad_encoding", what, cure=_SEND_PLAIN) from error
     if len(plain) <= MAX_BODY_BYTES and not stream.eof:
-        raise IngestError("bad_encoding", "the compressed body ends too early")
+        raise IngestError("bad_encoding", "the compressed body ends too early", cure=_SEND_PLAIN)
     return plain
 
 
@@ -157,7 +160,7 @@ def _request(items: list[Json | Rejection], shared: Mapping[str, Json], path_kin
             request.rejections.append(item)
         elif not isinstance(item, dict):
             request.rejections.append(
-                Rejection(index, "bad_type", "the item is not a JSON object", "send one object per call", item)
+                Rejection(index, "bad_type", "the item is not a JSON object", "send one object per call", to_keep(item))
             )
         else:
             if isinstance(context, dict):
@@ -165,6 +168,22 @@ def _request(items: list[Json | Rejection], shared: Mapping[str, Json], path_kin
                 item["context"] = {**context, **own} if isinstance(own, dict) else context
             request.calls.append(RawCall(index, item, path_kind, sent_at))
     return request
+
+
+def to_keep(raw: Json) -> Json:
+    """A refused item for the rejects list; nothing of it where it is nested too deeply to be written down again."""
+    level = [raw]
+    for _ in range(_DEEPEST_KEPT):
+        level = [below for value in level for below in _below(value)]
+        if not level:
+            return raw
+    return {"nested_deeper_than": _DEEPEST_KEPT}
+
+
+def _below(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _write_key(shared: Mapping[str, Json]) -> str:

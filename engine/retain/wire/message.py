@@ -20,7 +20,7 @@ import msgspec
 from retain.errors import IngestError
 from retain.instants import format_instant
 from retain.model import Fields, Instant, Json, Message, MessageKind, digest, slug
-from retain.wire.calls import RawCall, Rejection, Request
+from retain.wire.calls import RawCall, Rejection, Request, to_keep
 from retain.wire.fields import FieldTypes, check_values, read_instant
 from retain.wire.ids import context_of, read_email, read_id
 
@@ -106,7 +106,7 @@ def to_message(call: RawCall, reading: Reading, notes: list[Note]) -> Message | 
         return _message(call, reading, notes)
     except IngestError as error:
         what = f"{error.where}: {error.what}" if error.where else error.what
-        return Rejection(call.index, error.reason, what, error.cure, call.raw)
+        return Rejection(call.index, error.reason, what, error.cure, to_keep(call.raw))
 
 
 def _message(call: RawCall, reading: Reading, notes: list[Note]) -> Message:

@@ -69,7 +69,7 @@ def read_messages(
         message = to_message(RawCall(line, raw), reading, notes)
         if isinstance(message, Rejection):
             if bad is not None:
-                bad(BadRow(path.name, line, message.code, message.what, message.cure, raw))
+                bad(BadRow(path.name, line, message.code, message.what, message.cure, message.raw))
             continue
         if note is not None:
             for found in notes:
