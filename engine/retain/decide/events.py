@@ -51,6 +51,7 @@ def _decide_one(facts: Facts, event: Event) -> None:
     outcomes = Outcomes()
     if event.merged_from is not None:
         merge_customers(facts, event.merged_from, customer, moment)
+    _be_first(facts, customer, event)
     is_new = event.seq == customer.first_seq
     is_fresh = is_new or event.merged_from is not None  # anything may have become true of this customer
     changes = _apply(facts, customer, event, is_fresh)
@@ -68,6 +69,13 @@ def _decide_one(facts: Facts, event: Event) -> None:
         start_by_event(facts, customer, created, seen_new, [], moment, outcomes)
     decided_at = max(moment.at, facts.now) if event.historical else moment.at
     facts.changes.summaries.append((event.seq, decided_at, outcomes, changes))
+
+
+def _be_first(facts: Facts, customer: CustomerFacts, event: Event) -> None:
+    """A customer whom an import of consents had made comes into being with the first event from outside."""
+    if not customer.first_seq and not event.depth and customer.id:
+        customer.first_seq = event.seq
+        facts.save_customer(customer)
 
 
 def _apply(facts: Facts, customer: CustomerFacts, event: Event, is_fresh: bool) -> list[Change]:

@@ -24,6 +24,7 @@ def merge_customers(facts: Facts, loser_id: int, survivor: CustomerFacts, moment
     merge_traits(survivor.fields, survivor.stamps, loser.fields, loser.stamps)
     survivor.zone = zone_of(survivor.fields, facts.plan.defaults.zone)
     survivor.first_seen = min(survivor.first_seen, loser.first_seen)
+    survivor.first_seq = survivor.first_seq or loser.first_seq
     for name, series in loser.history.series.items():
         for index, at in enumerate(series.at):
             survivor.history.add(name, at, series.rows[index])

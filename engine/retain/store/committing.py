@@ -32,6 +32,7 @@ from retain.store.tables import (
 _CUSTOMER = ("fields", "stamps", "first_seen", "watches", "recheck_at")
 UPSERT_CUSTOMER = insert(customers, columns=("id", "key", "fields", "stamps", "first_seen", "first_seq", "watches",
                                              "recheck_at"), replace=_CUSTOMER)  # fmt: skip
+UPSERT_CUSTOMER += ", first_seq = CASE customers.first_seq WHEN 0 THEN excluded.first_seq ELSE customers.first_seq END"
 INSERT_SUMMARY = upsert(summaries)
 INSERT_DECISION = insert(decisions, columns=[column.name for column in decisions.columns if column.name != "id"])
 INSERT_RECORD = insert(records)
