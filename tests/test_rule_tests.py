@@ -11,8 +11,12 @@ import pytest
 import house
 from cli_help import bare, events_file, here, identify, project, retain, too_wide, track
 from decide_help import registry, ruleset, schema
+from retain.language.plan import Defaults
+from retain.model import Json
 from retain.testing.coverage import coverage
-from retain.testing.rule_tests import TestReport, run_rule_tests
+from retain.testing.names import SETTING as SETTING_KEYS
+from retain.testing.names import STEP
+from retain.testing.rule_tests import TestReport, run_named_test, run_rule_tests
 from test_shipped_rules import shipped
 
 RULES = """
@@ -153,6 +157,20 @@ def test_a_wrong_name_in_the_setting_fails_too(setting: str, told: str) -> None:
     rules = dedent(RULES) + f"tests:\n  story: {setting.removesuffix('}')}, steps: []}}\n"
     (result,) = run_rule_tests(ruleset(rules), schema(), registry()).failed
     assert told in result.failures[0]
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", [[]], {"a": 5}], ids=str)
+def test_a_value_of_another_form_fails_its_test_alone(value: Json) -> None:
+    step = {"at": "0m", "event": "signed_up"}
+    tests = [{key: value} for key in SETTING_KEYS] + [{"steps": [{**step, key: value}]} for key in STEP]
+    for test in tests:
+        report = run_named_test("story", test, ruleset(RULES), schema(), registry(), Defaults())
+        assert len(report.results) == 1, test
+
+
+def test_a_value_of_another_form_is_told_with_its_form() -> None:
+    (told,) = failures("at: 5m, expect: post.it")
+    assert told == "at 5m: expect is 'post.it'; write a list of actions, each its name or {name: {input: value}}"
 
 
 def test_time_does_not_go_back_within_a_story() -> None:

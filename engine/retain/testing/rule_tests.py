@@ -14,6 +14,7 @@ from retain.language.types import Schema
 from retain.model import Instant, Json
 from retain.registry import Registry
 from retain.store.store import Store
+from retain.testing.forms import misshapen
 from retain.testing.names import SETTING as KEYS
 from retain.testing.names import Names, Wrong, unknown
 from retain.testing.story import Failure, Story
@@ -145,7 +146,7 @@ def run_rule_test(name: str, entry: Mapping[str, Json], setting: _Setting, batch
         line = lines[step] if 0 <= step < len(lines) else place["line"]
         return TestResult(name=name, failures=tuple(one.what for one in failures), file=place["file"], line=line)
 
-    wrong = list(_unknown_rules(test, setting))
+    wrong = [Failure(_placed(test, one), one.step) for one in misshapen(test)] or _unknown_rules(test, setting)
     if wrong:
         return failed(wrong)
     start = _start_of(test)
@@ -154,12 +155,12 @@ def run_rule_test(name: str, entry: Mapping[str, Json], setting: _Setting, batch
     try:
         plan, names = setting.plan(_rules_of(test), test.get("policy") or {}, test.get("status"))
         wrong = [Failure(_placed(test, one), one.step) for one in names.wrong(test)]
+        if wrong:
+            return failed(wrong)
+        setting.store = setting.store.emptied()
+        story = Story(plan, start, batch, test, setting.store)
     except (AttributeError, TypeError, ValueError, KeyError) as error:
         return failed([Failure(f"the test has not the form of one: {error}")])
-    if wrong:
-        return failed(wrong)
-    setting.store = setting.store.emptied()
-    story = Story(plan, start, batch, test, setting.store)
     story.run()
     visits, outcomes = frozenset(story.engine.visits), frozenset(story.engine.tally)
     if not story.failures:
