@@ -6,18 +6,19 @@ for the id and the address.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from retain.decide.steps import step_index
 from retain.errors import NotFoundError, RetainError
 from retain.instants import format_duration, format_instant
 from retain.language.plan import Plan
-from retain.language.rules import ActionStep, EventTrigger, Rule, WaitForStep
-from retain.model import DecisionRow, Effect, EffectState, Event, Instant, Json, MessageKind, Run
+from retain.language.rules import EventTrigger, Rule, WaitForStep
+from retain.model import Event, Instant, Json, MessageKind, Run
 from retain.store.rows import CustomerRow
 from retain.store.store import Store
 from retain.testing.flow import written_test
+from retain.testing.recalled import Recollection
 from retain.testing.rule_tests import TestReport, run_named_test
 from retain.traits import traits_of
 
@@ -25,6 +26,7 @@ _ALL = 100_000
 _MOST_EVENTS = 200
 _STAND_INS = 60  # ids that are tried until one falls into the same arm and branches
 _SECOND = 1000
+_LAG = 10 * _SECOND  # within which one thing counts as following at once from another: in a test nothing takes time
 
 
 def record_test(plan: Plan, store: Store, rule_id: str, customer: str, at: Instant) -> tuple[str, list[str]]:
@@ -71,16 +73,16 @@ class _Recording:
     row: CustomerRow
     at: Instant
     run: Run | None = field(init=False)
+    end: tuple[Instant, str] | None = field(init=False)  # of the run: when, and by what
     events: list[Event] = field(init=False)
+    recollection: Recollection = field(init=False)
     until: Instant = field(init=False)
 
     def __post_init__(self) -> None:
         runs = self.store.list_runs(rule=self.rule.id, customer=self.row.id, until=self.at + 1, limit=1)
         self.run = runs[0] if runs else None
-        if self.run is None:
-            self.until = self.at
-        else:
-            self.until = min(self.at, self.run.ended_at if self.run.ended_at is not None else self.at)
+        self.end = self._end(self.run) if self.run is not None else None
+        self.until = self.end[0] if self.end is not None else self.at
         self.events = self._events()
         if not self.events:
             raise RetainError(
@@ -88,6 +90,18 @@ class _Recording:
                 where=f"customer {self.row.key}",
                 cure="name another customer; retain runs list --rule shows whom it started for",
             )
+        runs = self.store.list_runs(
+            rule=self.rule.id, customer=self.row.id, since=self.begin, until=self.at + 1, limit=_ALL
+        )
+        self.recollection = Recollection(self.store, self.plan.registry, self.rule, self.row.id, runs, self.until)
+
+    def _end(self, run: Run) -> tuple[Instant, str] | None:
+        """When the run ended, and by what; its goal may come after its last step, and is the end then."""
+        rows = self.store.decisions_of(customer=self.row.id, rule=run.rule, until=self.at + 1, limit=_ALL)
+        ends = [(row.at, row.outcome) for row in rows if row.run == run.id and row.kind == "end"]
+        if not ends and run.ended_at is not None and run.ended_at <= self.at:
+            return run.ended_at, run.ended_by
+        return ends[0] if ends else None
 
     @property
     def name(self) -> str:
@@ -107,10 +121,10 @@ class _Recording:
             "start": format_instant(self.begin),
             "customer": {"id": stand_in, **self._fields(stand_in)},
         }
-        consents = {purpose: granted for (_, purpose), granted in self.store.consents([self.row.id]).items()}
+        consents = self._consents()
         if consents:
             test["consent"] = consents
-        results = self._results()
+        results = self.recollection.results()
         if results:
             test["results"] = results
         test["steps"] = list(self._steps(stand_in))
@@ -162,45 +176,38 @@ class _Recording:
         persons |= {str(fields[name]): fake for name, fake in _fakes(stand_in).items() if name in fields}
         return {name: _replaced(value, persons) for name, value in fields.items()}
 
-    def _results(self) -> dict[str, Json]:
-        """What outside actions really answered, where a later step or the end depends on it."""
-        index = step_index(self.rule)
-        found: dict[str, list[Json]] = {}
-        uneventful = True
-        for effect in self._effects():
-            step = index[effect.step].step if effect.step in index else None
-            entry: dict[str, Json] = {"status": "done"}
-            if effect.state is EffectState.DEAD:
-                entry = {"status": "dead", "reason": effect.reason[:60]}
-            elif effect.state is EffectState.IN_DOUBT:
-                entry = {"status": "in_doubt"}
-            elif isinstance(step, ActionStep) and step.id and effect.output:
-                entry["output"] = effect.output
-            uneventful = uneventful and entry == {"status": "done"}
-            found.setdefault(effect.action, []).append(entry)
-        return {} if uneventful else dict(found)
-
-    def _effects(self) -> list[Effect]:
-        if self.run is None:
-            return []
-        rows = self.store.list_effects(run=self.run.id, limit=_ALL)
-        found = [row for row in rows if row.sent_at is not None and row.sent_at <= self.until]
-        return sorted(found, key=lambda row: (row.sent_at or 0, row.id))
+    def _consents(self) -> dict[str, bool]:
+        """What the customer had answered before the first event; what no event gave counts from the beginning."""
+        found = {purpose: granted for (_, purpose), granted in self.store.consents([self.row.id]).items()}
+        given = [event for event in self.store.events_of(self.row.id, limit=_ALL) if event.kind is MessageKind.CONSENT]
+        for purpose in {str(event.fields.get("purpose")) for event in given}:
+            before = [
+                (event.occurred_at, event.fields.get("granted") is not True)
+                for event in given
+                if event.fields.get("purpose") == purpose and event.seq < self.events[0].seq
+            ]
+            found.pop(purpose, None)
+            if before:
+                found[purpose] = not max(before)[1]
+        return found
 
     def _steps(self, stand_in: str) -> Iterator[dict[str, Json]]:
-        """Events and what was expected of them, in the order in which they came."""
+        """Events and what was expected of them, in the order in which they came.
+
+        What a test makes happen takes no time, so what came of the events up to then is expected in one step.
+        """
         moments: list[tuple[Instant, int, dict[str, Json]]] = []
         for event in self.events:
-            moments.append((event.received_at // _SECOND * _SECOND, 0, self._happening(event, stand_in)))
-        for at, expected in self._expected().items():
-            moments.append((-(-at // _SECOND) * _SECOND, 1, expected))
+            moments.append((event.received_at, 0, self._happening(event, stand_in)))
+        for one in self.recollection.each():
+            moments.append((one.at, 1, {one.key: [one.item]}))
         last = 0
-        for at, _, step in sorted(moments, key=lambda moment: moment[:2]):
+        for at, step in _together(sorted(moments, key=lambda moment: moment[:2])):
             last = max(last, at - self.begin)
             yield {"at": format_duration(last), **step}
-        ended = self.run is not None and self.run.ended_by and self.run.ended_at is not None
-        if self.run is not None and ended and (self.run.ended_at or 0) <= self.until:
-            yield {"at": format_duration(last + _SECOND), "expect": [], "ended_by": self.run.ended_by}
+        if self.end is not None:
+            last = max(last, _up(self.until) - self.begin)
+            yield {"at": format_duration(last + _SECOND), "expect": [], "ended_by": self.end[1]}
         else:
             yield {"at": format_duration(last + _SECOND), "expect": []}
 
@@ -217,38 +224,28 @@ class _Recording:
             step["occurred"] = format_instant(event.occurred_at)
         return step
 
-    def _expected(self) -> dict[Instant, dict[str, Json]]:
-        """By instant: what was performed, and what was refused."""
-        if self.run is None or self.run.arm != "live":
-            return {}
-        found: dict[Instant, dict[str, Json]] = {}
-        effects = {effect.step: effect for effect in self.store.list_effects(run=self.run.id, limit=_ALL)}
-        for effect in self._effects():
-            found.setdefault(effect.sent_at or 0, {}).setdefault("expect", []).append(self._item(effect.step))
-        for row in self._log():
-            if row.outcome == "applied":
-                found.setdefault(row.at, {}).setdefault("expect", []).append(self._item(row.path))
-            elif row.outcome == "refused" and row.path in effects:
-                refusals = found.setdefault(row.at, {}).setdefault("refused", [])
-                refusals.append({effects[row.path].action: row.why})
-        return found
 
-    def _log(self) -> list[DecisionRow]:
-        assert self.run is not None
-        rows = self.store.decisions_of(customer=self.row.id, rule=self.rule.id, limit=_ALL)
-        mine = [row for row in rows if row.run == self.run.id and row.kind == "effect" and row.at <= self.until]
-        return mine[::-1]
+def _together(moments: Iterable[tuple[Instant, int, dict[str, Json]]]) -> Iterator[tuple[Instant, dict[str, Json]]]:
+    """Each event at its second; what came soon after one another, with no event between, as one step after it all."""
+    waiting: dict[str, Json] = {}
+    came = 0
+    for at, is_outcome, step in moments:
+        if waiting and not (is_outcome and at - came < _LAG):
+            yield _up(came), waiting
+            waiting = {}
+        if not is_outcome:
+            yield at // _SECOND * _SECOND, step
+            continue
+        came = at
+        for key, items in step.items():
+            waiting.setdefault(key, []).extend(items)
+    if waiting:
+        yield _up(came), waiting
 
-    def _item(self, path: str) -> Json:
-        """An action with the inputs that the rule writes out; those that it works out may hold personal values."""
-        stop = step_index(self.rule).get(path)
-        assert stop is not None
-        assert isinstance(stop.step, ActionStep)
-        shape = stop.step.inputs.shape
-        if not isinstance(shape, Mapping):
-            return stop.step.action
-        literal = {name: value for name, value in shape.items() if isinstance(value, (str, int, float))}
-        return {stop.step.action: literal} if literal else stop.step.action
+
+def _up(at: Instant) -> Instant:
+    """The first whole second that is not before an instant."""
+    return -(-at // _SECOND) * _SECOND
 
 
 def _awaited(rule: Rule) -> set[str]:
