@@ -62,7 +62,7 @@ customers = Table(
     Column("fields", Text, nullable=False, comment="JSON object of the present fields"),
     Column("stamps", Text, nullable=False, comment="JSON object: occurred_at of each field's last writer"),
     Column("first_seen", BigInteger, nullable=False, comment="occurred_at of the first event that was accepted"),
-    Column("first_seq", BigInteger, nullable=False, comment="that event; 0 while a person or an import alone has made the row"),
+    Column("first_seq", BigInteger, nullable=False, comment="that event; 0 before it, where an import made the row"),
     Column("watches", Text, comment="packed state of becomes and date triggers; NULL where there is none"),
     Column("recheck_at", BigInteger, comment="the earliest instant at which a watch must be looked at"),
     Column("merged_into", BigInteger, comment="the customer that absorbed this one"),
