@@ -37,18 +37,29 @@ def test_what_was_parked_for_a_rule_that_is_gone_can_be_let_go_by_its_name() -> 
 
 
 @pytest.mark.parametrize("name", ["r", "new"])
-def test_a_renamed_rule_that_goes_on_lets_go_what_was_parked_under_either_name(name: str) -> None:
+def test_a_renamed_rule_goes_on_by_either_name_with_what_was_parked_under_both(name: str) -> None:
     world = engine(HELLO)
     ask(world, HELLO, "pause", scope="rule", name="r")
     world.event("u1", "a")
     world.use(plan(RENAMED))
-    if name == "new":
-        ask(world, RENAMED, "pause", scope="rule", name="new")
-        ask(world, RENAMED, "resume", scope="rule", name="r")
-        assert said(world) == []
     world.event("u2", "a")
-    assert ask(world, RENAMED, "resume", scope="rule", name=name)["released"] == 2
+    answer = ask(world, RENAMED, "resume", scope="rule", name=name)
+    assert (answer["resumed"], answer["released"], answer["still_paused"]) == (True, 2, [])
     assert said(world) == ["hello", "hello"]
+
+
+@pytest.mark.parametrize("on_change", ["finish", "move"])
+def test_a_pause_holds_though_the_rule_is_renamed_twice(on_change: str) -> None:
+    world = engine(HELLO)
+    ask(world, HELLO, "pause", scope="rule", name="r")
+    once = RENAMED.replace("finish", on_change)
+    world.use(plan(once))
+    twice = once.replace("new:", "newer:").replace("was: r", "was: new")
+    world.use(plan(twice))
+    world.event("u1", "a")
+    assert said(world) == []
+    assert ask(world, twice, "resume", scope="rule", name="newer")["released"] == 1
+    assert said(world) == ["hello"]
 
 
 def test_a_parked_run_that_raises_is_held_and_the_others_start() -> None:

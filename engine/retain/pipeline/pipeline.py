@@ -72,7 +72,16 @@ class Pipeline(SharedMethods):
         self._off = frozenset(rule.id for rule in rules if rule.status == "off")
         self.plan, self._packing, self.sweeps = plan, Packing(numbers, self._list_numbers(plan, numbers)), sweeps
         self._has_plan = True
+        self._keep_paused()
         self.refresh()
+
+    def _keep_paused(self) -> None:
+        """A pause goes along with a rule that is renamed, and so with one that is renamed again."""
+        paused = {row.name: row for row in self.store.pauses() if row.scope == "rule"}
+        new = [(self._renamed[name], row) for name, row in paused.items() if name in self._renamed]
+        along = [replace(row, name=name) for name, row in new if name not in paused]
+        if along:
+            self.store.commit(Batch(pauses=along))
 
     def _list_numbers(self, plan: Plan, numbers: Mapping[str, int]) -> dict[str, int]:
         """By the name of each event the number of the list of texts that it can start."""

@@ -37,7 +37,7 @@ def pause(desk: Desk, *, by: str, scope: Scope, name: str = "", reason: str = ""
 def resume(
     desk: Desk, *, by: str, scope: Scope, name: str = "", parked: Literal["release", "drop"] = "release"
 ) -> Json:
-    """Go on; runs that were parked meanwhile start now, or are dropped.
+    """Go on; runs that were parked meanwhile start now, or are dropped. A rule that was renamed goes on by both names.
 
     Returns:
         `resumed`: whether it was paused; `released`: parked runs that started; `dropped`: those that did not, with the
@@ -49,10 +49,11 @@ def resume(
     _check(desk, scope, name)
     before = {(row.scope, row.name) for row in desk.store.pauses()}
     now = desk.now()
-    left = before - {(scope, name)}
-    rules = _going_again(desk, scope, name, left)
+    names = _names_of(desk, name) if scope == "rule" else [name]
+    left = before - {(scope, which) for which in names}
+    rules = _going_again(desk, scope, names, left)
     desk.pipeline.reset_breakers(rules, now)  # before another worker sees that the rule goes on
-    desk.store.commit(Batch(pauses=[PauseRow(scope, name, False, "", by, now)]))
+    desk.store.commit(Batch(pauses=[PauseRow(scope, which, False, "", by, now) for which in names]))
     desk.pipeline.refresh()
     outcome = _unpark(desk, rules, now, drop=parked == "drop")
     effects = wake_held(desk.pipeline, now)
@@ -60,7 +61,7 @@ def resume(
     return {
         "scope": scope,
         "name": name,
-        "resumed": (scope, name) in before,
+        "resumed": left != before,
         "released": outcome.released,
         "dropped": outcome.dropped,
         "held": outcome.held,
@@ -76,18 +77,19 @@ class _Unparked:
     held: list[Json] = field(default_factory=list)
 
 
-def _going_again(desk: Desk, scope: Scope, name: str, left: Collection[tuple[str, str]]) -> list[str]:
-    """The rules that are not paused any more: those there are, and those that are gone but for their parked runs.
+def _names_of(desk: Desk, name: str) -> list[str]:
+    """A rule's id, and the one before it was renamed."""
+    rules = desk.pipeline.plan.rules.values()
+    return next(([rule.id, rule.was] for rule in rules if rule.was and name in (rule.id, rule.was)), [name])
 
-    What is renamed is paused by either name, and goes again by both.
-    """
+
+def _going_again(desk: Desk, scope: Scope, names: list[str], left: Collection[tuple[str, str]]) -> list[str]:
+    """The rules that are not paused any more: those there are, and those that are gone but for their parked runs."""
     if scope == "channel" or ("all", "") in left:
         return []
-    rules = desk.pipeline.plan.rules
-    names_of = {name: [rule.id, rule.was] for rule in rules.values() if rule.was for name in (rule.id, rule.was)}
-    asked = names_of.get(name, [name]) if scope == "rule" else [*rules, *desk.store.parked_rules()]
+    rules = names if scope == "rule" else [*desk.pipeline.plan.rules, *desk.store.parked_rules()]
     paused = {which for kind, which in left if kind == "rule"}
-    return [rule for rule in dict.fromkeys(asked) if paused.isdisjoint(names_of.get(rule, [rule]))]
+    return [rule for rule in dict.fromkeys(rules) if paused.isdisjoint(_names_of(desk, rule))]
 
 
 def _unpark(desk: Desk, rules: list[str], now: Instant, *, drop: bool) -> _Unparked:
