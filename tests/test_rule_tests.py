@@ -168,6 +168,13 @@ def test_a_value_of_another_form_fails_its_test_alone(value: Json) -> None:
         assert len(report.results) == 1, test
 
 
+def test_a_customer_without_a_name_fails_the_test() -> None:
+    (told,) = failures("at: 0m", setting="\n      rule: greet\n      customer: {id: ''}")
+    assert "with an id" in told
+    (told,) = failures("at: 0m, alias: {from: '', to: c1}")
+    assert "write a map: {from: ID, to: ID}" in told
+
+
 def test_a_value_of_another_form_is_told_with_its_form() -> None:
     (told,) = failures("at: 5m, expect: post.it")
     assert told == "at 5m: expect is 'post.it'; write a list of actions, each its name or {name: {input: value}}"

@@ -32,7 +32,12 @@ def _or_nothing(one: Callable[[Json], bool]) -> Callable[[Json], bool]:
 
 
 def _is_customer(value: Json) -> bool:
-    return _is_map(value) and (value.get("consent") is None or _is_map(value["consent"]))
+    consent = value.get("consent") if _is_map(value) else ""
+    return (consent is None or _is_map(consent)) and _is_id(value.get("id", "c1"))
+
+
+def _is_id(value: Json) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
 
 
 def _is_expected(item: Json) -> bool:
@@ -45,8 +50,8 @@ _COUNT: Form = _is_count, "a whole number"
 _SETTING: Mapping[str, Form] = {
     "rule": (lambda value: value is None or _is_text(value) or _are(_is_text)(value), "a name, or a list of names"),
     "status": (_or_nothing(_is_text), "live, shadow or off"),
-    "customer": (_or_nothing(_is_customer), "a map of fields"),
-    "customers": (_or_nothing(_are(_is_customer)), "a list of maps of fields"),
+    "customer": (_or_nothing(_is_customer), "a map of fields, with an id or none"),
+    "customers": (_or_nothing(_are(_is_customer)), "a list of maps of fields, each with an id"),
     "consent": (_or_nothing(_is_map), "a map such as {marketing: true}"),
     "policy": (_or_nothing(_is_map), "a map of channels"),
     "results": (_or_nothing(_is_map), "a map of actions"),
@@ -54,12 +59,16 @@ _SETTING: Mapping[str, Form] = {
 }
 _STEP: Mapping[str, Form] = {
     "down": (lambda value: isinstance(value, list) and len(value) == 2, "two instants: [30m, 5d]"),
+    "customer": (_is_id, "an id"),
     "event": (_is_text, "a name"),
     "data": (_or_nothing(_is_map), "a map of fields"),
     "times": _COUNT,
     "set": (_is_map, "a map of fields"),
     "consent": (_is_map, "a map such as {marketing: true}"),
-    "alias": (lambda value: _is_map(value) and {"from", "to"} <= set(value), "a map: {from: ID, to: ID}"),
+    "alias": (
+        lambda value: _is_map(value) and all(_is_id(value.get(end)) for end in ("from", "to")),
+        "a map: {from: ID, to: ID}",
+    ),
     "result": (_or_nothing(_is_map), "a map of actions"),
     "expect": (_are(_is_expected), "a list of actions, each its name or {name: {input: value}}"),
     "refused": (lambda value: _is_text(value) or _is_map(value) or _are(_is_map)(value), "a reason, a map or a list"),
