@@ -65,6 +65,16 @@ def test_whoever_is_named_is_touched_and_whoever_is_touched_is_named(
     assert past_ == differing(played(tmp_path / "c.db", old), played(tmp_path / "d.db", new))
 
 
+def test_a_new_name_alone_touches_nobody_though_somebody_waits_under_the_former_one(
+    before: Project, tmp_path: Path
+) -> None:
+    after = folder(tmp_path / "after", RULES.replace("  cart:\n", "  basket:\n    was: cart\n"))
+    shutil.copy(before.dir / "retain.db", after.dir / "retain.db")
+    report = planned(before, after)
+    assert [waiting.rule for waiting in report.waiting] == ["basket"]
+    assert named(report) == (set(), set())
+
+
 def test_there_are_twenty_kinds_of_edit_and_more() -> None:
     assert len(EDITS) >= 20
 

@@ -97,7 +97,8 @@ def compare(
         renamed: the present id of each rule that was renamed, by its former one.
     """
     before = {name: _named(deed, renamed) for name, deed in base.log.deeds().items()}
-    after = head.log.deeds()
+    kept = {name: rule for name, rule in renamed.items() if name not in head.pipeline.plan.rules}
+    after = {name: _named(deed, kept) for name, deed in head.log.deeds().items()}  # who waits keeps the former name
     return Comparison(
         start=start,
         end=end,
