@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cli_help import bare, events_file, here, identify, retain, too_wide
+from cli_help import bare, events_file, here, identify, project, retain, too_wide
 from patience import shortest
 from retain.serve.cli.examples import EXAMPLES
 from retain.serve.cli.main import COMMANDS, cli, find_project
@@ -263,3 +263,11 @@ def test_a_demo_whose_terminal_is_closed_leaves_no_daemon_and_no_folder_behind(t
     with pytest.raises(ProcessLookupError):
         os.kill(daemon, 0)
     assert list(tmp_path.glob("retain-demo-*")) == []
+
+
+def test_an_argument_that_is_no_text_is_told(tmp_path: Path) -> None:
+    shop = project(tmp_path / "shop")
+    here("-C", shop, "import", events_file(tmp_path / "e.jsonl", [identify("u", "2026-01-01T00:00:00Z", 1)]))
+    answer = here("-C", shop, "runs", "show", "\udcff")
+    assert answer.code == 2
+    assert r"the argument '\\udcff' is no text in UTF-8" in answer.err

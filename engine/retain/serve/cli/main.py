@@ -167,7 +167,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001  an edge: whatever goes wrong is told in one line
-        return _tell_fault(error)
+        return _tell_broken_text(sys.argv[1:] if arguments is None else arguments, error) or _tell_fault(error)
     return code if isinstance(code, int) else 0
 
 
@@ -189,6 +189,17 @@ def _tell_usage(error: click.ClickException) -> int:
     what = error.format_message().rstrip(".")
     cure = f"{context.command_path} --help" if context else ""
     return _tell(RetainError(f"{what[:1].lower()}{what[1:]}", cure=cure))
+
+
+def _tell_broken_text(arguments: Sequence[str], error: Exception) -> int:
+    """Tell of an argument whose bytes are no text, where that is why it can be written nowhere; 0 where it is not."""
+    if not isinstance(error, UnicodeEncodeError):
+        return 0
+    for argument in arguments:
+        shown = argument.encode("utf-8", "backslashreplace").decode()
+        if shown != argument:
+            return _tell(RetainError(f"the argument {shown!r} is no text in UTF-8", cure="give it in UTF-8"))
+    return 0
 
 
 def _tell_fault(error: Exception) -> int:
