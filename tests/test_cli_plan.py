@@ -156,6 +156,20 @@ def test_a_rollback_writes_the_older_text_into_its_file_and_leaves_everything_el
     assert here("-C", shop, "rules", "show", "greet", "--json").json["revision"] == texts[0]["revision"]
 
 
+def test_a_separator_of_lines_within_a_text_ends_no_line_of_the_file(shop: Path, events: Path) -> None:
+    path = shop / "rules" / "rules.yaml"
+    head = (
+        'version: 1\nrules:\n  pasted: {description: "a\u2028b", when: {event: order_completed}, then: [{wait: 1d}]}\n'
+    )
+    path.write_text(RULES.replace("version: 1\nrules:\n", head))
+    here("-C", shop, "import", events)
+    path.write_text(LOWER.replace("version: 1\nrules:\n", head))
+    here("-C", shop, "import", events)
+    assert here("-C", shop, "rules", "show", "greet").out.count("event.total >= 20") == 1
+    assert here("-C", shop, "rules", "rollback", "greet").code == 0
+    assert "event.total >= 50" in path.read_text()
+
+
 def test_a_rule_that_is_gone_comes_back_in_a_file_of_its_own(shop: Path, events: Path) -> None:
     here("-C", shop, "import", events)
     (shop / "rules" / "rules.yaml").write_text(RULES[: RULES.index("  other:")])

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from retain.language.documents.writing import quoted, write_yaml
 from retain.model import Json
 
 _PLAIN = re.compile(r"[A-Za-z_][\w ./@+-]*(?<! )|\d+(?:ms|[smhdw])(?: \d+(?:ms|[smhdw]))*")
@@ -28,4 +29,6 @@ def flow(value: Json) -> str:
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.casefold() not in _WORDS:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float):
+        return write_yaml(value).rstrip()
+    return quoted(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from retain.language.load.pinning import PINNED
 from retain.model import Instant, Json
 
 _SHORTEST = 4  # characters of a revision that name it
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # as YAML counts lines: U+2028 and its like stand inside one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,7 @@ def _shown(revision: Revision) -> dict[str, Json]:
 
 def _replaced(text: str, line: int, rule_id: str, wanted: Mapping[str, Json]) -> str | None:
     """The text with the block that begins at a line replaced; None where it is no block of its own."""
-    lines = text.splitlines(keepends=True)
+    lines = _LINE.findall(text)
     head = lines[line - 1]
     depth = len(head) - len(head.lstrip())
     if not head.strip().removeprefix('"').removeprefix("'").startswith(rule_id):
@@ -156,7 +158,7 @@ def _replaced(text: str, line: int, rule_id: str, wanted: Mapping[str, Json]) ->
     while end > line and not lines[end - 1].strip():
         end -= 1
     block = write_yaml({rule_id: dict(wanted)})
-    indented = "".join(f"{' ' * depth}{one}" for one in block.splitlines(keepends=True))
+    indented = "".join(f"{' ' * depth}{one}" for one in _LINE.findall(block))
     return "".join([*lines[: line - 1], indented, *lines[end:]])
 
 

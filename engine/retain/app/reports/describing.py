@@ -37,7 +37,7 @@ def starts_on(rule: Rule) -> str:
 
 def rule_text(project: Project, rule: Rule) -> str:
     """The rule as its author wrote it, comments included."""
-    lines = (project.dir / rule.place.file).read_text(encoding="utf-8").splitlines()
+    lines = (project.dir / rule.place.file).read_text(encoding="utf-8").split("\n")  # as YAML counts them
     start = rule.place.line - 1
     depth = _depth(lines[start])
     end = start + 1

@@ -10,9 +10,10 @@ from decimal import Decimal
 from retain.language.documents.yaml import resolve
 from retain.model import Json
 
-_PLAIN = re.compile(r"[^\W_](?:[ -~\u00a0-\ud7ff](?<![#:]))*(?<! )")
+_PLAIN = re.compile(r"[^\W_](?:[ -~\u00a0-\u2027\u202a-\ud7ff](?<![#:]))*(?<! )")
 _PLAIN_IN_LIST = re.compile(r"[\w.@/+-]*")
 _KEY = re.compile(r"[A-Za-z_][\w.-]*")
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # breaks of lines, and what a file may not hold
 _WIDTH = 100
 
 
@@ -65,13 +66,13 @@ def _flat(value: Json) -> str | None:
 
 def _key(key: Json) -> str:
     text = str(key)
-    return text if _KEY.fullmatch(text) and resolve(text) == text else json.dumps(text, ensure_ascii=False)
+    return text if _KEY.fullmatch(text) and resolve(text) == text else quoted(text)
 
 
 def _listed(value: Json) -> str:
     """A value inside brackets, where commas and brackets would end it."""
     if isinstance(value, str) and not _PLAIN_IN_LIST.fullmatch(value):
-        return json.dumps(value, ensure_ascii=False)
+        return quoted(value)
     return _short(value)
 
 
@@ -82,7 +83,12 @@ def _short(value: Json) -> str:
         return json.dumps(value, ensure_ascii=False)
     text = str(value)
     plain = _PLAIN.fullmatch(text) and resolve(text) == text
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain else quoted(text)
+
+
+def quoted(text: str) -> str:
+    """A text between double quotes, on one line whatever stands in it."""
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _decimal(value: float) -> str:
