@@ -89,6 +89,7 @@ def make_agenda(
     *,
     inline: bool,
     looks: bool = True,
+    ahead: bool = False,
 ) -> Agenda:
     """Everything due up to an instant, at most `limit` of each kind.
 
@@ -96,13 +97,14 @@ def make_agenda(
         held: rules whose runs do not wake now; None = no run wakes.
         inline: delayed effects are decided here too; otherwise the outbox claims them.
         looks: whether time may start something; without, only runs that wait go on.
+        ahead: events that were received later are due too: the clock was set back, or another worker's is ahead.
     """
     agenda = Agenda(cut=(until, LOOK + 1, 0, ""))
     keys: list[Key] = []
     reached = 0
-    events = store.undecided(limit, until)
+    events = store.undecided(limit, None if ahead else until)
     for event in events:
-        reached = max(reached, event.received_at)
+        reached = min(max(reached, event.received_at), until)
         keys.append((reached, EVENT, event.seq, ""))
         agenda.events[event.seq] = event
     _cut(agenda, keys, limit if store.has_more else len(events), limit)

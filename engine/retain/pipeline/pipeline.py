@@ -125,7 +125,8 @@ class Pipeline(SharedMethods):
         cron = self.sweeps.next_due() if virtual else self.sweeps.next_missed(until)
         horizon = until if cron is None else min(until, cron)
         limit = 1 if self._one_by_one else self.options.batch
-        agenda = make_agenda(self.store, horizon, limit, self.held_rules(), inline=self._is_inline)
+        ahead = not virtual and cron is None
+        agenda = make_agenda(self.store, horizon, limit, self.held_rules(), inline=self._is_inline, ahead=ahead)
         alone = self._one_by_one > 0
         if alone:
             self._one_by_one -= 1
