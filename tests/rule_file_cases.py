@@ -216,6 +216,10 @@ RULES = _cases(
     then: [stop: true]
     ---
     when: {event: signed_up}
+    then: [wait: 365001d]
+                 ^~~~~~~ E214
+    ---
+    when: {event: signed_up}
     runs: {at_most: 3 a week}
                     ^~~~~~~~ E215
     then: [stop: true]

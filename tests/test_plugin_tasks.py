@@ -44,6 +44,12 @@ def test_with_a_calendar_the_due_time_counts_business_hours() -> None:
     assert world.records_of_customer("task")[0].due_at == world.add_business_time("office", NOON, 4 * HOUR)
 
 
+@pytest.mark.parametrize(("due_in", "why"), [("1e3d", "no duration"), ("999999999999d", "longer than 100 years")])
+def test_a_due_time_that_is_none_or_has_no_date_makes_no_task(due_in: str, why: str) -> None:
+    with pytest.raises(PermanentError, match=why):
+        World().do(create, title="Call", due_in=due_in)
+
+
 def test_closing_tells_whoever_waits_once() -> None:
     world = World()
     task_id = world.do(create, title="Call").output["task_id"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import rule_file_cases as table
+from decide_help import registry, schema
 from retain.language.documents.yaml import MAX_BYTES, MAX_DEPTH
 from retain.language.load.files import load_rules
 from retain.language.message_templates import read_templates
@@ -84,3 +85,11 @@ def test_every_problem_says_what_is_wrong_and_what_to_do_and_shows_the_line(case
     assert problem.help or problem.code in SAY_WHAT_MUST_STAND_THERE
     assert not problem.message.endswith(".")
     assert problem.line_text == case.text.split("\n")[case.line - 1]
+
+
+def test_an_input_of_another_pattern_is_told_by_examples() -> None:
+    files = [
+        ("a.yaml", "version: 1\nrules: {r: {when: {event: a}, then: [{task.create: {title: x, due_in: 1e3d}}]}}\n")
+    ]
+    _, problems = load_rules(files, schema(), registry())
+    assert [one.message for one in problems] == ["due_in must be such as 4h or 2d, not the text '1e3d'"]

@@ -83,6 +83,12 @@ def test_a_long_duration_may_take_more_than_two_years():
     assert shown(weekly.add(at("2026-01-01"), 200 * HOUR)) == "2029-10-29T10:00+01:00"
 
 
+def test_business_time_beyond_the_year_9999_is_an_error_of_ours():
+    weekly = Calendar(zone=BERLIN, hours=parse_hours({"mon": "09:00-10:00"}))
+    with pytest.raises(DecisionError, match="by the year 9999"):
+        weekly.add(at("9999-01-01"), 1_000 * HOUR)
+
+
 def test_the_business_time_to_an_earlier_instant_is_nothing():
     assert OFFICE.between(at("2026-05-05T10:00"), at("2026-05-04T10:00")) == 0
 

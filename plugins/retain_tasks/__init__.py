@@ -11,12 +11,18 @@ from dataclasses import replace
 
 from retain.errors import PermanentError
 from retain.hookspecs import hookimpl
-from retain.instants import format_instant, parse_duration
+from retain.instants import DAY, format_instant, parse_duration
 from retain.model import Fields, Instant, Json, NewEvent, Record, digest
 from retain.registry import Action, EventType, Example, JsonSchema, RecordKind, StoreChanges
 from retain.store_view import StoreView
 
 _TEXT: dict[str, Json] = {"type": "string", "minLength": 1}
+_DURATION: JsonSchema = {
+    "type": "string",
+    "pattern": r"^\s*([0-9]+(ms|[smhdw])\s*)+$",
+    "examples": ["4h", "2d"],
+}
+_LONGEST = 36_500 * DAY
 _PRIORITY: JsonSchema = {"enum": ["low", "normal", "high"], "description": "normal where nothing is written"}
 
 
@@ -70,8 +76,9 @@ def _due_at(view: StoreView, inputs: Fields) -> Instant | None:
     if text is None:
         return None
     duration = parse_duration(text)
-    if duration is None:
-        raise PermanentError(f"due_in is {text!r}, which is no duration", cure="write 30m, 4h or 2d")
+    if duration is None or duration > _LONGEST:
+        why = "no duration" if duration is None else "longer than 100 years"
+        raise PermanentError(f"due_in is {text[:40]!r}, which is {why}", cure="write 30m, 4h or 2d")
     calendar = inputs.get("calendar")
     return view.add_business_time(calendar, view.now, duration) if calendar else view.now + duration
 
@@ -84,7 +91,7 @@ CREATE = Action(
         "properties": {
             "title": _TEXT | {"description": "what is to be done"},
             "assignee": {"type": "string", "description": "e-mail address of the person"},
-            "due_in": _TEXT | {"description": "a duration such as 4h or 2d, from now"},
+            "due_in": {**_DURATION, "description": "a duration such as 4h or 2d, from now"},
             "calendar": _TEXT | {"description": "a calendar of the rule files: due_in counts its business time"},
             "priority": _PRIORITY,
         },

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import time
 
 from retain.errors import did_you_mean, nearest
-from retain.instants import parse_duration
+from retain.instants import DAY, parse_duration
 from retain.language.documents.nodes import ListNode, MapNode, Node, Part, Scalar
 from retain.language.rules import Limit
 from retain.language.time.wallclock import parse_time
@@ -61,6 +61,9 @@ def shown(node: Node) -> str:
         return "nothing"
     text = node.text if len(node.text) <= 40 else node.text[:39] + "…"
     return f"the text {text!r}" if isinstance(node.value, str) else text
+
+
+_LONGEST = 365_000 * DAY  # so that what waits has a date
 
 
 def misfit(node: Node, wanted: str, what: str, cure: str = "") -> Problem:
@@ -186,13 +189,13 @@ def read_duration(node: Node | None, what: str, problems: Problems, *, zero: boo
     if node is None:
         return None
     millis = parse_duration(node.text) if isinstance(node, Scalar) and isinstance(node.value, str) else None
-    if millis is not None and (millis > 0 or zero) and millis < 2**53:
+    if millis is not None and (millis > 0 or zero) and millis <= _LONGEST:
         return millis
     cure = "write 30s, 15m, 4h, 7d, 2w or 1h 30m"
     if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool) and node.value > 0:
         cure = f"say which unit: {node.text}m, {node.text}h or {node.text}d"
     elif millis is not None:
-        cure = "it must be longer than nothing" if millis == 0 else "it is longer than time itself"
+        cure = "it must be longer than nothing" if millis == 0 else "it is longer than 1,000 years"
     elif isinstance(node, Scalar):
         cure = _meant_duration(node.text) or cure
     problems.append(node.complain("E214", f"{what} must be a duration, not {shown(node)}", cure))

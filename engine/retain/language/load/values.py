@@ -203,6 +203,8 @@ def _misfit(node: Node, error: ValidationError, name: str) -> str:
         return f"{name} must be one of {words}, not {shown(node)}"
     if error.validator == "minLength":
         return f"{name} must not be empty" if value == 1 else f"{name} must have at least {value} characters"
+    if error.validator == "pattern" and isinstance(error.schema, Mapping) and error.schema.get("examples"):
+        return f"{name} must be such as {' or '.join(map(str, error.schema['examples']))}, not {shown(node)}"
     if _holds_unknown(error.instance):
         return f"{name} does not fit {error.validator} {value}"
     message = error.message if len(error.message) <= 200 else error.message[:199] + "…"

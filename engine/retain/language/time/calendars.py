@@ -41,18 +41,20 @@ class Calendar:
         closing time ends there, not at the next opening.
 
         Raises:
-            DecisionError: the calendar does not open within two years.
+            DecisionError: the calendar does not open within two years, or not often enough until the year 9999.
         """
         left = duration
-        for opens, closes in self._spans(start, None):
-            if closes - opens >= left:
-                return opens + left
-            left -= closes - opens
-        raise DecisionError(
-            "the calendar does not open within two years",
-            where=f"calendar {self.name}" if self.name else "calendar",
-            cure="give it hours on at least one weekday, and fewer holidays",
-        )
+        where = f"calendar {self.name}" if self.name else "calendar"
+        try:
+            for opens, closes in self._spans(start, None):
+                if closes - opens >= left:
+                    return opens + left
+                left -= closes - opens
+        except OverflowError as error:
+            what = "so much business time has not passed by the year 9999"
+            raise DecisionError(what, where=where, cure="write a shorter duration") from error
+        cure = "give it hours on at least one weekday, and fewer holidays"
+        raise DecisionError("the calendar does not open within two years", where=where, cure=cure)
 
     def between(self, start: Instant, end: Instant) -> Millis:
         """The business time from `start` to `end`; 0 where `end` is not later."""
