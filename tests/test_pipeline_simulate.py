@@ -25,6 +25,7 @@ from retain.decide.facts import Performed
 from retain.instants import DAY, HOUR
 from retain.model import Message, MessageKind
 from retain.store.store import Store
+from store_help import message
 
 RULES = """
 policies: {email: {consent: marketing, unknown: allow, caps: [1 per 2d], quiet: "22:00-06:00"}}
@@ -81,6 +82,19 @@ def test_the_size_of_a_batch_changes_nothing() -> None:
     whole = told(500)
     assert json.loads(whole)[0]["rules"]["cart"]["effects"]["email.send"] > 20
     assert told(1) == told(7) == whole
+
+
+@pytest.mark.parametrize("batch", [1, 2, 500])
+def test_a_schedule_finds_nobody_of_whom_nothing_was_received_yet(batch: int) -> None:
+    rules = 'rules: {r: {when: {schedule: {cron: "0 18 * * *", each: [known_days() >= 0]}}, then: [{turn.take: {}}]}}'
+    told = [
+        message(user_id="early", at=NOON),
+        message(user_id="late", at=NOON - DAY, received=NOON + 2 * DAY),
+        message(user_id="end", at=NOON + 3 * DAY),
+    ]
+    found: list[Performed] = []
+    simulate(plan(rules), told, processes=1, batch=batch, observe=found.append)
+    assert [one.at for one in found if one.customer == "user:late"] == [NOON + 2 * DAY + 6 * HOUR]
 
 
 def test_what_is_simulated_is_no_single_rule_alone() -> None:

@@ -194,7 +194,8 @@ class Sweeps:
         with pipeline.deciding(page.ids):
             facts = pipeline.facts()
             for customer in self._load(facts, page.ids, moment.at):
-                decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
+                if not customer.is_new:  # else its first event is still to come, though its row is there
+                    decide_planned(facts, customer, planned, occurrence, row.sweep_at, moment)
             self._save(facts, pipeline, following)
         return len(page.ids) or 1
 
