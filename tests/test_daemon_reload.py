@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sqlite3
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from cli_help import here
 from daemon_help import GREET, Shop, mail_box, running, wait_until
 from retain.app.reports.audit import deeds_of
+from retain.serve.watching import changes_of, look_at
 
 WAITS = """
 version: 1
@@ -62,6 +64,16 @@ def test_changed_files_are_taken_once_they_are_quiet(tmp_path: Path) -> None:
         shop.rules(GREET.replace("greet:", "hello:"))
         wait_until(lambda: daemon.said(" reloaded "))
         assert not daemon.said("reload_refused")
+
+
+async def test_a_file_that_changes_while_the_daemon_starts_is_not_overlooked(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop")
+    shop.write()
+    seen = look_at(shop.folder)
+    shop.rules(GREET.replace("greet:", "hello:"))
+    changes = changes_of(shop.folder, seen, quiet_s=0.0)
+    await asyncio.wait_for(anext(changes), 30)
+    await changes.aclose()
 
 
 def test_runs_that_wait_follow_an_edit_as_the_rule_says(tmp_path: Path) -> None:

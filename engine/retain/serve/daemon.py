@@ -38,7 +38,7 @@ from retain.serve.listening import Listener, address_of, bind
 from retain.serve.logs import set_up_logs
 from retain.serve.metrics import metrics_of, metrics_text
 from retain.serve.ports import Health, HttpPorts, PublicPorts
-from retain.serve.watching import changes_of
+from retain.serve.watching import Seen, changes_of, look_at
 
 STOP_S = 20.0  # for a stop in order
 _FAREWELL_S = 2.0  # for threads of plugins that do not end
@@ -52,6 +52,7 @@ def run_daemon(project_dir: Path, *, listen: str | None = None) -> int:
         listen: address and port for events, in place of `http.listen`.
     """
     try:
+        seen = look_at(project_dir)  # before they are read: what changes until the daemon is ready is taken then
         project, notes = open_for_run(project_dir)
         config = _listening(project.config, listen)
         for refusal in check_listen(config):
@@ -59,7 +60,7 @@ def run_daemon(project_dir: Path, *, listen: str | None = None) -> int:
         set_up_logs(config.log)
         for warning in (*config.warnings(), *notes):
             log.warning("degraded", reason=warning)
-        code = asyncio.run(_Daemon(project, config, notes).run())
+        code = asyncio.run(_Daemon(project, config, notes, seen).run())
     except RetainError as error:
         sys.stderr.write(f"error: {error.render()}\n")
         code = 2
@@ -70,10 +71,11 @@ def run_daemon(project_dir: Path, *, listen: str | None = None) -> int:
 class _Daemon:
     """One life of the daemon."""
 
-    def __init__(self, project: Project, config: Config, notes: list[str]) -> None:
+    def __init__(self, project: Project, config: Config, notes: list[str], seen: Seen) -> None:
         self._project = project
         self._config = config
         self._notes = notes
+        self._seen = seen
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_ready = False
@@ -188,7 +190,7 @@ class _Daemon:
         await self._engine.reload("SIGHUP")
 
     async def _watch(self) -> None:
-        async for _ in changes_of(self._project.dir):
+        async for _ in changes_of(self._project.dir, self._seen):
             await self._engine.reload("changed files")
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:

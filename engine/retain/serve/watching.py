@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import TypeAlias
 
 from retain.config.settings import FILE
 
@@ -12,14 +13,19 @@ QUIET_S = 2.0
 _LOOK_EVERY_S = 0.5
 _FOLDERS = ("rules", "tests", "templates", "schemas")
 
+Seen: TypeAlias = frozenset[tuple[str, int, int]]  # path, time of the last change, size
 
-async def changes_of(directory: Path, *, quiet_s: float = QUIET_S) -> AsyncIterator[None]:
-    """Once for every time that files have changed and then been left alone for `quiet_s` seconds."""
-    told = seen = await asyncio.to_thread(_state, directory)
-    since = 0.0
+
+async def changes_of(directory: Path, told: Seen, *, quiet_s: float = QUIET_S) -> AsyncGenerator[None, None]:
+    """Once for every time that files have changed and then been left alone for `quiet_s` seconds.
+
+    Args:
+        told: the files as they were before they were read.
+    """
+    seen, since = told, 0.0
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
-        now = await asyncio.to_thread(_state, directory)
+        now = await asyncio.to_thread(look_at, directory)
         since = since + _LOOK_EVERY_S if now == seen else 0.0
         seen = now
         if seen != told and since >= quiet_s:
@@ -27,7 +33,8 @@ async def changes_of(directory: Path, *, quiet_s: float = QUIET_S) -> AsyncItera
             yield
 
 
-def _state(directory: Path) -> frozenset[tuple[str, int, int]]:
+def look_at(directory: Path) -> Seen:
+    """A project's files, so that a change of them can be told."""
     paths = [directory / FILE]
     for folder in _FOLDERS:
         paths += (directory / folder).rglob("*")
