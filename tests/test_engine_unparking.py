@@ -7,6 +7,7 @@ import pytest
 from decide_help import NOON, effects, ends, engine, plan, runs, said
 from retain.instants import DAY, HOUR
 from retain.model import EffectState, RunState
+from retain.pipeline import operating
 from retain.pipeline.operating import migrate
 from retain.testing.virtual import Answer
 from test_engine_operations import ask
@@ -108,17 +109,21 @@ def test_a_run_that_cannot_be_ended_by_an_edit_stays_and_keeps_no_other_from_it(
     assert (dict(found.counts), found.stayed) == ({"ended": 1, "stayed": 1}, [("r", first.id)])
 
 
-def test_of_several_dead_letters_the_one_whose_retry_raises_is_refused_and_the_others_are_tried() -> None:
+@pytest.mark.parametrize("chunk", [1, 500])
+def test_of_several_dead_letters_the_one_whose_retry_raises_is_refused_and_the_others_are_tried(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operating, "_CHUNK", chunk)
     text = "rules: {r: {when: {event: a}, then: [{post.it: {text: hi}}, {crash.now: {}}]}}"
-    world = engine(text, answers={"post.it": [Answer(status="in_doubt")] * 2})
-    for customer in ("u1", "u2"):
+    world = engine(text, answers={"post.it": [Answer(status="in_doubt")] * 4})
+    for customer in ("u1", "u2", "u3", "u4"):
         world.event(customer, "a")
     world.identify("u1", {"poison": True})
     world.move_to(NOON + HOUR)
-    poisoned, well = effects(world)
-    answer = ask(world, text, "confirm_effects", ids=[poisoned.id, well.id])
+    poisoned, *well = effects(world)
+    answer = ask(world, text, "confirm_effects", ids=[poisoned.id, *(one.id for one in well)])
     assert answer == {
-        "confirmed": 1,
+        "confirmed": 3,
         "refused": {poisoned.id: "what follows raises: RuntimeError: a fault of the plugin"},
     }
-    assert [effect.state for effect in effects(world)] == [EffectState.IN_DOUBT, EffectState.DONE]
+    assert [effect.state for effect in effects(world)] == [EffectState.IN_DOUBT, *[EffectState.DONE] * 3]

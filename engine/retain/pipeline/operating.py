@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -79,32 +79,16 @@ def with_runs(
     Raises:
         Exception: what `act` raises, where nothing is to be done instead.
     """
-    found = []
-    for chunk in _chunks(run_ids):
-        if otherwise is None:
-            found += insisting(pipeline, partial(_with_runs, pipeline, chunk, now, act))
-        else:
-            found += _each_run(pipeline, chunk, now, act, otherwise)
-    return found
 
+    def instead(run_id: str, reason: str) -> list[T]:
+        def told(facts: Facts, run: Run) -> T:
+            assert otherwise is not None
+            return otherwise(facts, run, reason)
 
-def _each_run(
-    pipeline: Decides,
-    run_ids: Sequence[str],
-    now: Instant,
-    act: Callable[[Facts, Run], T],
-    otherwise: Callable[[Facts, Run, str], T],
-) -> list[T]:
-    """For all at once; where that raises, one by one."""
-    outcome = attempt(pipeline, partial(insisting, pipeline, partial(_with_runs, pipeline, run_ids, now, act)))
-    if not isinstance(outcome, Failed):
-        return outcome
-    if len(run_ids) > 1:
-        return [found for run in run_ids for found in _each_run(pipeline, [run], now, act, otherwise)]
-    reason = outcome.reason
-    return insisting(
-        pipeline, partial(_with_runs, pipeline, run_ids, now, lambda facts, run: otherwise(facts, run, reason))
-    )
+        return insisting(pipeline, partial(_with_runs, pipeline, [run_id], now, told))
+
+    do = partial(_with_runs, pipeline, now=now, act=act)
+    return _in_chunks(pipeline, run_ids, do, otherwise and instead)
 
 
 def _with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Callable[[Facts, Run], T]) -> list[T]:
@@ -124,11 +108,24 @@ def _with_runs(pipeline: Decides, run_ids: Sequence[str], now: Instant, act: Cal
 
 
 def with_effects(
-    pipeline: Decides, effect_ids: Sequence[str], now: Instant, act: Callable[[Facts, Effect], T]
+    pipeline: Decides,
+    effect_ids: Sequence[str],
+    now: Instant,
+    act: Callable[[Facts, Effect], T],
+    otherwise: Callable[[str, str], T] | None = None,
 ) -> list[T]:
-    """Do something to effects, with all that is known of their runs and customers; see `with_runs`."""
-    chunks = (insisting(pipeline, partial(_with_effects, pipeline, chunk, now, act)) for chunk in _chunks(effect_ids))
-    return [found for chunk in chunks for found in chunk]
+    """Do something to effects, with all that is known of their runs and customers; see `with_runs`.
+
+    Args:
+        otherwise: what is returned of an effect, by its id, for which `act` raises, and with what; it stays as it was.
+    """
+
+    def instead(effect_id: str, reason: str) -> list[T]:
+        assert otherwise is not None
+        return [otherwise(effect_id, reason)]
+
+    do = partial(_with_effects, pipeline, now=now, act=act)
+    return _in_chunks(pipeline, effect_ids, do, otherwise and instead)
 
 
 def _with_effects(
@@ -147,6 +144,32 @@ def wake_held(pipeline: Decides, now: Instant) -> int:
     return pipeline.store.wake_held_effects(HELD_UNTIL, now)
 
 
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def _in_chunks(
+    pipeline: Decides,
+    ids: Sequence[str],
+    do: Callable[[Sequence[str]], list[T]],
+    instead: Callable[[str, str], list[T]] | None,
+) -> list[T]:
+    found = []
     for start in range(0, len(ids), _CHUNK):
-        yield ids[start : start + _CHUNK]
+        chunk = ids[start : start + _CHUNK]
+        if instead is None:
+            found += insisting(pipeline, partial(do, chunk))
+        else:
+            found += _one_by_one(pipeline, chunk, do, instead)
+    return found
+
+
+def _one_by_one(
+    pipeline: Decides,
+    ids: Sequence[str],
+    do: Callable[[Sequence[str]], list[T]],
+    instead: Callable[[str, str], list[T]],
+) -> list[T]:
+    """For all at once; where that raises, one by one, and something else for those that raise alone."""
+    outcome = attempt(pipeline, partial(insisting, pipeline, partial(do, ids)))
+    if not isinstance(outcome, Failed):
+        return outcome
+    if len(ids) > 1:
+        return [found for one in ids for found in _one_by_one(pipeline, [one], do, instead)]
+    return instead(ids[0], outcome.reason)

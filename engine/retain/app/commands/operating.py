@@ -111,21 +111,12 @@ def _effects(
     def once(facts: Facts, effect: Effect) -> tuple[str, str]:
         return effect.id, act(facts, effect, Moment.of_timer(now))
 
+    def as_it_was(effect_id: str, reason: str) -> tuple[str, str]:
+        return effect_id, f"what follows raises: {reason}"
+
     known = {effect.id for effect in desk.store.effects_by_id(ids)}
     refused: dict[str, Json] = {effect_id: "there is no such effect" for effect_id in ids if effect_id not in known}
-    told = _each(desk, sorted(known), now, once)
+    told = with_effects(desk.pipeline, sorted(known), now, once, as_it_was)
     refused |= {effect_id: why for effect_id, why in told if why}
     desk.audit(by, command, ids=list(ids), refused=refused)
     return {done: sum(not why for _, why in told), "refused": refused}
-
-
-def _each(
-    desk: Desk, ids: Sequence[str], now: Instant, act: Callable[[Facts, Effect], tuple[str, str]]
-) -> list[tuple[str, str]]:
-    """For all at once; where that raises, one by one, and one that raises alone stays as it was."""
-    outcome = attempt(desk.pipeline, partial(with_effects, desk.pipeline, ids, now, act))
-    if not isinstance(outcome, Failed):
-        return outcome
-    if len(ids) > 1:
-        return [told for one in ids for told in _each(desk, [one], now, act)]
-    return [(ids[0], f"what follows raises: {outcome.reason}")]
