@@ -229,6 +229,7 @@ def test_a_command_of_a_plugin_that_cannot_be_loaded_says_whose_it_is(tmp_path: 
     answer = retain("shout", env=env)
     assert answer.code == 2
     assert answer.err.startswith("error: command shout of shout: it cannot be loaded: ModuleNotFoundError")
+    assert "help: install it and what it needs anew, or remove it" in answer.err
 
 
 def test_a_bar_of_progress_takes_no_thread_with_which_no_work_could_be_shared_out(

@@ -42,7 +42,9 @@ def expand(function: Function, args: Sequence[Node], written: Sequence[str], nam
         except RetainError:
             raise
         except Exception as error:
-            raise RetainError(f"{function.name}() of plugin {function.plugin or '?'} failed: {error!r}") from error
+            what = f"{function.name}() of plugin {function.plugin or '?'} failed: {error!r}"
+            cure = "mend the errors of what it is asked about first; without any it is a fault of the plugin"
+            raise RetainError(what, cure=cure) from error
     texts = {name: _written(node, text) for (name, node), text in zip(values.items(), written, strict=True)}
     return _substitute(function.body, texts)
 

@@ -242,7 +242,8 @@ def _load_plugin_command(point: EntryPoint) -> click.Command:
     try:
         command = point.load()
     except Exception as error:
-        raise RetainError(f"it cannot be loaded: {type(error).__name__}: {error}", where=where) from error
+        what = f"it cannot be loaded: {type(error).__name__}: {error}"
+        raise RetainError(what, where=where, cure="install it and what it needs anew, or remove it") from error
     if not isinstance(command, click.Command):
         raise RetainError("it is not a click command", where=where, cure="name a click.Command in the entry point")
     return command
